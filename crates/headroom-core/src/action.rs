@@ -1,0 +1,49 @@
+//! What may be done. Specific enough that the executor chooses nothing.
+
+use alloc::collections::BTreeMap;
+
+use crate::{
+    Bytes,
+    names::{InstanceName, ObjectId, Text, Version, VolumeName},
+};
+
+/// One effect on the world; each is one request to the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Raise the request of a claim.
+    Resize(Resize),
+    /// Raise sizes in the Cluster's spec (`syncClusterSize`).
+    RaiseClusterSizes(RaiseClusterSizes),
+    /// Put headroom's finalizer on the DynamicStorage.
+    AddFinalizer(ObjectId, Version),
+    /// Take it off: the object may go.
+    RemoveFinalizer(ObjectId, Version),
+}
+
+/// Raise one claim: a JSON patch with `test` on the uid and on the textual old request (design §3 invariant 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resize {
+    /// Whose claim.
+    pub instance: InstanceName,
+    /// Which volume.
+    pub volume: VolumeName,
+    /// The claim; its uid is a precondition.
+    pub claim: ObjectId,
+    /// The request as it was read, letter by letter; a precondition.
+    pub from_text: Text,
+    /// The same as a number; `to` is always larger.
+    pub from: Bytes,
+    /// The new request.
+    pub to: Bytes,
+}
+
+/// Raise sizes in the Cluster's spec, upward only, with uid and version as preconditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RaiseClusterSizes {
+    /// The Cluster.
+    pub cluster: ObjectId,
+    /// The version that was read.
+    pub version: Version,
+    /// New sizes of the volumes that change.
+    pub sizes: BTreeMap<VolumeName, Bytes>,
+}

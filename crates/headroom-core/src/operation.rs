@@ -1,0 +1,1 @@
+//! Progress of a running growth, derived from what is observed.
