@@ -1,7 +1,7 @@
 //! What to tell people: codes and numbers. Prose is rendered in `headroom-api`, nowhere else, so that equal reports
 //! render equally and the status is not written for a changed word.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use crate::{
     Bytes, Percent, Timestamp,
@@ -253,4 +253,24 @@ pub struct WalReport {
     pub low: Vec<InstanceName>,
     /// Why WAL piles up, when known.
     pub notices: Vec<Notice>,
+}
+
+/// Why nothing can be done for an object: reason, cause and hint for people.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// CamelCase condition reason.
+    pub reason: &'static str,
+    /// What is wrong.
+    pub message: Text,
+    /// What to do about it.
+    pub hint: Text,
+}
+
+/// What is published in the status beside the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A decision was made.
+    Decided(Box<Report>),
+    /// No decision can be made: bad spec, missing Cluster, unreadable status, internal error.
+    Refused(Problem),
 }

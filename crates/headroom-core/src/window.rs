@@ -1,6 +1,6 @@
 //! Maintenance windows, already resolved from cron and time zone by `headroom-api`.
 
-use crate::Timestamp;
+use crate::{Span, Timestamp, names::Text};
 
 /// What the core must know of a volume's maintenance windows around `now`.
 ///
@@ -46,4 +46,15 @@ impl Windows {
             }
         }
     }
+}
+
+/// A maintenance window as the user wrote it, already found valid by `headroom-api`, which also resolves it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WindowSpec {
+    /// Six-field cron, as in CNPG's ScheduledBackup.
+    pub schedule: Text,
+    /// How long the window stays open.
+    pub duration: Span,
+    /// IANA time zone.
+    pub time_zone: Text,
 }

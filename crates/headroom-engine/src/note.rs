@@ -1,0 +1,80 @@
+//! Messages for people that may be lost.
+
+use headroom_core::{
+    Bytes,
+    ledger::Cause,
+    names::{ClusterKey, InstanceName, Text, VolumeName},
+    report::{Reason, State},
+};
+
+/// A message about one Cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Which Cluster.
+    pub key: ClusterKey,
+    /// What happened.
+    pub what: NoteKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// A growth was started (intent recorded).
+    GrowthStarted {
+        /// Which volume.
+        volume: VolumeName,
+        /// Why.
+        cause: Cause,
+        /// From.
+        from: Bytes,
+        /// To.
+        to: Bytes,
+    },
+    /// A growth was seen complete.
+    GrowthCompleted {
+        /// Which volume.
+        volume: VolumeName,
+        /// From.
+        from: Bytes,
+        /// To.
+        to: Bytes,
+    },
+    /// A growth was stopped or given up.
+    GrowthStopped {
+        /// Which volume.
+        volume: VolumeName,
+        /// Why.
+        reason: Reason,
+    },
+    /// A smaller member's claim is raised to the effective size.
+    Repairing {
+        /// Which volume.
+        volume: VolumeName,
+        /// Whose claim.
+        instance: InstanceName,
+        /// To.
+        to: Bytes,
+    },
+    /// A volume entered a state that people should know of (AtLimit, BudgetExhausted, Blocked, Emergency, …).
+    StateEntered {
+        /// Which volume.
+        volume: VolumeName,
+        /// The state.
+        state: State,
+        /// Why.
+        reason: Reason,
+    },
+    /// The plan was refused by the second opinion; codes.
+    PlanRefused(Vec<&'static str>),
+    /// A session used up its allowance of requests.
+    SessionExhausted,
+    /// This Cluster is set aside after an internal error.
+    Quarantined(Text),
+    /// No decision can be made (bad spec, missing Cluster, …).
+    Refused {
+        /// Condition reason.
+        reason: &'static str,
+        /// What is wrong.
+        message: Text,
+    },
+}

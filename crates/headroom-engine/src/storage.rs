@@ -1,0 +1,39 @@
+//! The DynamicStorage as the engine sees it.
+
+use std::collections::BTreeMap;
+
+use headroom_core::{
+    Policy, Record, Timestamp,
+    names::{ClusterKey, VolumeName},
+    observation::StorageMeta,
+    report::{Problem, Verdict},
+    window::{WindowSpec, Windows},
+};
+
+/// A DynamicStorage, translated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageSeen {
+    /// Its namespace and name: those of its Cluster too (the name rule is held by CEL).
+    pub key: ClusterKey,
+    /// Identity, version, deletion, finalizer.
+    pub meta: StorageMeta,
+    /// `metadata.generation`.
+    pub generation: u64,
+    /// The policy, or why the spec makes none.
+    pub policy: Result<Policy, Problem>,
+    /// Maintenance windows of the volumes that have one; the others are always open.
+    pub windows: BTreeMap<VolumeName, WindowSpec>,
+    /// The record, or why the status cannot be read: then nothing is touched and nothing overwritten but conditions.
+    pub record: Result<Record, Problem>,
+    /// Digest of the stored status, to compare with what would be written ([`DigestStatus`]).
+    pub digest: u64,
+}
+
+/// Resolves a maintenance window around a time. Given to the engine by its owner, because cron and time zones live in
+/// `headroom-api`. Called when an edge has passed, never per decision.
+pub type ResolveWindow = fn(&WindowSpec, Timestamp) -> Windows;
+
+/// Digest of the status that a write of this record and verdict would leave, transition times aside. Equal to
+/// [`StorageSeen::digest`] exactly when the write would change nothing. Given by the owner: rendering lives in
+/// `headroom-api`.
+pub type DigestStatus = fn(Option<&Record>, &Verdict, generation: u64) -> u64;
