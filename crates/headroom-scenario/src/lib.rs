@@ -1,1 +1,24 @@
-//! Placeholder replaced by the first commit of this crate.
+//! Acceptance scenarios as data, the `World` they run in, the `Trace` a world leaves behind, and the checkers that read
+//! nothing but that trace.
+//!
+//! There is no tokio and no Kubernetes client here: a script is sequential by meaning, and a simulator must not have
+//! anything non-deterministic to schedule.
+
+pub mod catalogue;
+pub mod checkers;
+pub mod expect;
+pub mod fact;
+pub mod fixture;
+pub mod run;
+pub mod scenario;
+pub mod script;
+pub mod trace;
+pub mod world;
+
+pub use fact::Fact;
+pub use fixture::{Fixture, Topology};
+pub use run::{Outcome, Report, run};
+pub use scenario::{Level, Scenario};
+pub use script::{Act, Gate, Step, Strike, Wait, Who};
+pub use trace::{Entry, Trace, What};
+pub use world::{Ended, World, WorldError};

@@ -1,0 +1,91 @@
+//! What must hold at the end: five classes, none of which can be left out.
+
+use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+
+use crate::Wait;
+
+/// Expectations in all five classes of the requirements. There is no `Default`: no class can be skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// The Cluster's steady state.
+    pub functional: Vec<Functional>,
+    /// Claims and policy.
+    pub storage: Vec<Storage>,
+    /// Rows.
+    pub data: Vec<Data>,
+    /// The operator's own conduct.
+    pub control: Vec<Control>,
+    /// Time.
+    pub timing: Vec<Timing>,
+}
+
+/// At least one expectation; an empty list does not compile.
+pub fn all<T, const N: usize>(list: [T; N]) -> Vec<T> {
+    const { assert!(N > 0, "no class of assertions may be left out") }
+    Vec::from(list)
+}
+
+/// Class 1: functional.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Functional {
+    /// Healthy at the end.
+    Healthy,
+    /// This many promotions (changes of `currentPrimary`) after the fixture was ready.
+    Promotions(u32),
+    /// No container of an instance restarted after the fixture was ready.
+    NoServerRestart,
+    /// Between these many container restarts over all instances after the fixture was ready.
+    ServerRestarts(u32, u32),
+}
+
+/// Class 2: storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// At the end every claim of the volume requests exactly this and its capacity is no less.
+    EveryClaimRequests(VolumeName, Bytes),
+    /// At the end every claim of the volume requests at least this and at most that, all the same.
+    EveryClaimBetween(VolumeName, Bytes, Bytes),
+    /// No claim of the volume ever requested less than the first or more than the second.
+    NeverOutside(VolumeName, Bytes, Bytes),
+    /// At the end the primary's file system of the volume has at least this percent free.
+    FreeAtLeast(VolumeName, u8),
+}
+
+/// Class 3: data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Every acknowledged row is there: 0 lost.
+    EveryAcknowledgedWriteReadable,
+    /// The sentinel table's checksum is what it was.
+    SentinelUnchanged,
+    /// `pg_amcheck` finds nothing.
+    AmcheckClean,
+}
+
+/// Class 4: control.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The status showed this state of the volume at some time (an intermediate state signal).
+    PassedThrough(VolumeName, State),
+    /// The ledger ends with exactly this many entries of this cause for the volume.
+    LedgerEntries(VolumeName, Cause, u32),
+    /// Each claim of the volume was raised by the operator exactly this often.
+    PatchesPerClaim(VolumeName, u32),
+    /// No claim of the volume was raised by the operator at all.
+    NoPatch(VolumeName),
+    /// No pod, claim or job was deleted by the operator.
+    NoDestructiveAct,
+    /// A Kubernetes Event with this reason was seen.
+    EventSeen(&'static str),
+    /// At the end the status shows this state and reason for the volume.
+    EndsAs(VolumeName, State, &'static str),
+    /// No write by the operator during the quiet span at the end.
+    QuietAtTheEnd,
+}
+
+/// Class 5: timing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// From the last fill, act or strike to settled within the world's limit for this wait.
+    Within(Wait),
+}

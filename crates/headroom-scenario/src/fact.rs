@@ -1,0 +1,47 @@
+//! Facts: data, evaluated by one pure function over the trace, so that a time-out can say which part still fails, and
+//! so that a missed edge still counts.
+
+use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+
+use crate::Gate;
+
+/// Something that the trace shows or does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The Cluster is healthy: phase, instances = ready = wanted, one primary, all pods ready, all claims bound.
+    Healthy,
+    /// The status shows a growth of this volume with this cause, intent recorded; `to` at least.
+    IntentRecorded {
+        /// Which volume.
+        volume: VolumeName,
+        /// Why.
+        cause: Cause,
+    },
+    /// The status has shown this state for the volume, now or earlier since the scenario began.
+    StateSeen(VolumeName, State),
+    /// The status shows this state for the volume now.
+    StateIs(VolumeName, State),
+    /// This gate is held and something waits at it.
+    Held(Gate),
+    /// Every claim of the volume requests at least this and has at least this capacity.
+    EveryClaimHas(VolumeName, Bytes),
+    /// The primary's file system of this volume is this full, by the kubelet's own samples.
+    UsedAtLeast(VolumeName, u8),
+    /// The server of the primary has stopped with this exit code since the scenario began.
+    ServerStopped {
+        /// `postgres` container's exit code.
+        code: i32,
+    },
+    /// The writer's (or filler's) last insert was refused for lack of space.
+    InsertRefused,
+    /// The writer has had a row acknowledged after the last strike, fill or stop.
+    Serving,
+    /// No operation runs, nothing is pending and the status agrees with the spec generation.
+    Settled,
+    /// Settled, and no write by the operator for the world's quiet span.
+    Quiet,
+    /// The newest verification is newer than the last act and complete.
+    Verified,
+    /// All of these.
+    All(Vec<Fact>),
+}

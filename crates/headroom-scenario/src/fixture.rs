@@ -1,0 +1,81 @@
+//! What a scenario starts from.
+
+use headroom_core::Bytes;
+
+/// How many instances (requirements: every P0 scenario runs in each).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topology {
+    /// One instance.
+    T1,
+    /// A primary and one replica.
+    T2,
+    /// A primary and two replicas.
+    T3,
+}
+
+impl Topology {
+    /// `spec.instances`.
+    pub const fn instances(self) -> u32 {
+        match self {
+            Self::T1 => 1,
+            Self::T2 => 2,
+            Self::T3 => 3,
+        }
+    }
+
+    /// `t1`, `t2`, `t3`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::T1 => "t1",
+            Self::T2 => "t2",
+            Self::T3 => "t3",
+        }
+    }
+}
+
+/// The Cluster and the DynamicStorage a scenario starts from. Sizes are literals: a scenario never computes its
+/// expectations with the code under test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixture {
+    /// Instances.
+    pub topology: Topology,
+    /// `spec.storage.size`.
+    pub data: Bytes,
+    /// `spec.walStorage.size`, when WAL has a volume of its own.
+    pub wal: Option<Bytes>,
+    /// One tablespace `idx` of this size.
+    pub tablespace: Option<Bytes>,
+    /// Synchronous standbys required for a commit (`spec.postgresql.synchronous.number`, `required`); 0: none.
+    pub synchronous: u8,
+    /// Policy of the data volume; `None`: the DynamicStorage is created later by an act, or never.
+    pub policy: PolicyFixture,
+}
+
+/// The `storage` block (and that of tablespace `idx`, which gets the same) of the DynamicStorage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFixture {
+    /// `limit`.
+    pub limit: Bytes,
+    /// `targetBuffer`, percent.
+    pub target_buffer: u8,
+    /// `emergencyGrow.criticalThreshold`, percent.
+    pub critical_threshold: u8,
+    /// `budget.actionsPerDay` and `budget.reservedForEmergency`.
+    pub budget: (u8, u8),
+    /// The maintenance window relative to the start of the scenario.
+    pub window: WindowFixture,
+}
+
+/// A maintenance window relative to the start of the scenario; a world turns it into cron.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowFixture {
+    /// None set: always open.
+    Absent,
+    /// Open since at least a minute and for hours to come.
+    OpenNow,
+    /// Opens about this many minutes from the start (a world may round up to a whole minute), for an hour. On a cluster
+    /// the wait is real: keep it small.
+    OpensInMinutes(u32),
+    /// Opens in about twelve hours.
+    FarAway,
+}

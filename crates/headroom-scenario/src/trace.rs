@@ -1,0 +1,207 @@
+//! What a run leaves behind. Both worlds append the same entries; checkers read nothing else.
+//!
+//! The simulator has a total order, a cluster only an order per object: checkers use [`Trace::history`] of one object
+//! and never compare positions of different objects closer than the clock's accuracy.
+
+use headroom_core::{
+    Bytes,
+    ledger::Cause,
+    names::{InstanceName, VolumeName},
+    report::State,
+};
+
+use crate::{Act, Gate, Strike};
+
+/// The entries of one run, in the order in which they were appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Oldest first.
+    pub entries: Vec<Entry>,
+}
+
+/// Something that was seen or done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Milliseconds since the fixture began to be made.
+    pub at_ms: u64,
+    /// What.
+    pub what: What,
+}
+
+/// What was seen or done. Object entries hold the whole object as far as it matters, not a delta.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The fixture is ready; expectations about restarts and promotions count from here.
+    FixtureReady,
+    /// A user or application acted.
+    Acted(Act),
+    /// The scenario struck.
+    Struck(Strike),
+    /// A gate is held from now on.
+    GateHeld(Gate),
+    /// Something has arrived at the gate.
+    GateReached(Gate),
+    /// A gate was let go.
+    GateReleased(Gate),
+    /// A claim, now.
+    Claim(ClaimState),
+    /// A claim is gone.
+    ClaimGone(InstanceName, VolumeName),
+    /// An instance pod, now.
+    Pod(PodState),
+    /// An instance pod is gone.
+    PodGone(InstanceName),
+    /// The Cluster, now.
+    Cluster(ClusterState),
+    /// The DynamicStorage's status, now.
+    Storage(StorageState),
+    /// A usage sample by the kubelet.
+    Usage {
+        /// Whose.
+        instance: InstanceName,
+        /// Which volume.
+        volume: VolumeName,
+        /// Size of the file system.
+        capacity: Bytes,
+        /// Available in it.
+        available: Bytes,
+    },
+    /// A write that the operator made and that took effect.
+    OperatorWrote(Written),
+    /// A Kubernetes Event.
+    Event {
+        /// `Normal` or `Warning`.
+        kind: String,
+        /// Its reason.
+        reason: String,
+        /// On which kind of object.
+        on: String,
+        /// Its text.
+        message: String,
+    },
+    /// Rows of the writer acknowledged so far (at most once a second).
+    Acknowledged(u64),
+    /// An insert was refused for lack of space, or the connection broke.
+    InsertFailed {
+        /// Whether it was for lack of space.
+        no_space: bool,
+    },
+    /// A verification of all data.
+    Verified {
+        /// Acknowledged rows.
+        acknowledged: u64,
+        /// Of them not found.
+        lost: u64,
+        /// The sentinel's checksum agrees.
+        sentinel_ok: bool,
+        /// `pg_amcheck` was clean; `None` where the world has no such tool (then not asserted as clean).
+        amcheck_clean: Option<bool>,
+    },
+    /// A remark for the timeline.
+    Note(String),
+}
+
+/// A write by the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A claim was raised.
+    Claim {
+        /// Whose.
+        instance: InstanceName,
+        /// Which volume.
+        volume: VolumeName,
+        /// To.
+        to: Bytes,
+    },
+    /// The status of the DynamicStorage.
+    Status,
+    /// Something else (finalizer, Cluster sizes); said in words.
+    Other(String),
+    /// Something was deleted; said in words.
+    Deleted(String),
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimState {
+    /// Whose.
+    pub instance: InstanceName,
+    /// Which volume.
+    pub volume: VolumeName,
+    /// Its uid.
+    pub uid: String,
+    /// Request.
+    pub requested: Bytes,
+    /// Capacity, once bound.
+    pub capacity: Option<Bytes>,
+    /// It has a deletion timestamp.
+    pub terminating: bool,
+    /// The file system waits for the node.
+    pub file_system_pending: bool,
+}
+
+/// An instance pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodState {
+    /// Whose.
+    pub instance: InstanceName,
+    /// Its uid.
+    pub uid: String,
+    /// Ready condition.
+    pub ready: bool,
+    /// Restart count of container `postgres`.
+    pub restarts: u32,
+    /// Exit code of the newest termination.
+    pub last_exit: Option<i32>,
+    /// It has a deletion timestamp.
+    pub terminating: bool,
+}
+
+/// The Cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterState {
+    /// `status.phase`.
+    pub phase: String,
+    /// `spec.instances`.
+    pub wanted: u32,
+    /// `status.instances`.
+    pub instances: u32,
+    /// `status.readyInstances`.
+    pub ready: u32,
+    /// `status.currentPrimary`.
+    pub primary: Option<String>,
+    /// `status.targetPrimary`.
+    pub target_primary: Option<String>,
+}
+
+/// The DynamicStorage's status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageState {
+    /// `status.observedGeneration`.
+    pub observed_generation: u64,
+    /// `metadata.generation`.
+    pub generation: u64,
+    /// Condition Ready is True.
+    pub ready: bool,
+    /// Per volume.
+    pub volumes: Vec<VolumeState>,
+}
+
+/// One volume in the status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeState {
+    /// Which.
+    pub volume: VolumeName,
+    /// Its state.
+    pub state: State,
+    /// Its reason, as in the status.
+    pub reason: String,
+    /// Effective size.
+    pub effective: Option<Bytes>,
+    /// Target of a running growth.
+    pub target: Option<Bytes>,
+    /// Cause of the running growth.
+    pub running: Option<Cause>,
+    /// Ledger entries as (cause, to, completed).
+    pub ledger: Vec<(Cause, Bytes, bool)>,
+}
