@@ -1,1 +1,53 @@
-//! Placeholder replaced by the first commit of this crate.
+//! A CSI driver for the lab: volumes are sparse files behind loop devices, with XFS on them.
+//!
+//! It exists to make growth on one Linux machine real and to let tests strike at exact moments of it: volumes really
+//! grow (the file, then the loop device, then the file system), they move between nodes, and [gates](gate) hold or fail
+//! the controller step or the node step of any one volume.
+//!
+//! Two processes make a driver, both embedded by `headroom-lab`:
+//! - [`run_controller`], once: the CSI controller service for csi-resizer, the provisioner (there is no
+//!   external-provisioner in the lab), and the gate of the controller step.
+//! - [`run_node`], once per node, inside the mount namespace of that node's kubelet: the CSI node service, the kubelet's
+//!   registration socket, and the gate of the node step.
+//!
+//! All processes share one directory of image files, see [`store`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), headroom_csi::RunError> {
+//! use headroom_csi::{NodeConfig, run_node};
+//!
+//! let config = NodeConfig {
+//!     node: "n1".into(),
+//!     images: "/var/lib/headroom-lab/volumes".into(),
+//!     csi_socket: "/var/lib/headroom-lab/n1/kubelet/plugins/lab.csi.headroom.dev/csi.sock".into(),
+//!     registration_socket: Some(
+//!         "/var/lib/headroom-lab/n1/kubelet/plugins_registry/lab.csi.headroom.dev-reg.sock".into(),
+//!     ),
+//!     gate_socket: "/var/lib/headroom-lab/n1/gate.sock".into(),
+//! };
+//! run_node(config, std::future::pending()).await
+//! # }
+//! ```
+
+mod capability;
+mod config;
+pub mod controller;
+pub mod gate;
+pub mod generated;
+pub mod host;
+mod identity;
+pub mod node;
+mod operation;
+mod provisioner;
+mod registration;
+mod run;
+pub mod size;
+pub mod store;
+
+pub use config::{ControllerConfig, NodeConfig, ProvisionerConfig};
+pub use provisioner::ProvisionerError;
+pub use run::{RunError, run_controller, run_node};
+
+/// Name of the driver: of its `CSIDriver` object, the `provisioner` of its StorageClasses, `spec.csi.driver` of its
+/// PersistentVolumes.
+pub const DRIVER_NAME: &str = "lab.csi.headroom.dev";

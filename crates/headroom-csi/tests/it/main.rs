@@ -1,0 +1,4 @@
+//! The driver's services, gates and generated code.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod generated;
