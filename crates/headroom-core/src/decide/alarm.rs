@@ -1,0 +1,55 @@
+//! Which members are in emergency, and by which sign (design §5 rule 2).
+
+use super::{
+    member::Member,
+    size::{LEAD, below, critical},
+};
+use crate::{Timestamp, policy::VolumePolicy, usage::slope};
+
+/// CNPG's exit code for "no room for one WAL segment".
+const EXIT_NO_WAL_ROOM: i32 = 4;
+
+/// The sign of an emergency, most certain first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alarm {
+    /// The server stopped because the volume is full.
+    DiskFull,
+    /// A fresh sample is beyond a threshold.
+    Critical,
+    /// Below the buffer and full before a growth could end.
+    FullSoon,
+}
+
+/// The alarm of one member. `holds_wal`: pg_wal is on this volume.
+///
+/// Fenced members are judged by usage and exit code only: not being ready is what fencing means.
+pub(super) fn alarm(policy: &VolumePolicy, member: &Member<'_>, holds_wal: bool) -> Option<Alarm> {
+    let pod = member.pod?;
+    let after_growth = |at: Timestamp| member.grown_at.is_none_or(|grown| at > grown);
+    let exit = pod.last_exit.filter(|exit| after_growth(exit.at));
+    // Usage that was measured before the last growth says nothing of the volume as it is.
+    let last = member.last.filter(|sample| after_growth(sample.at));
+    if !pod.ready {
+        let stopped_full = holds_wal
+            && exit.is_some_and(|exit| {
+                // Only a newer sample that is not critical says that room was made since.
+                exit.code == EXIT_NO_WAL_ROOM
+                    && !last.is_some_and(|sample| sample.at > exit.at && !critical(policy, sample))
+            });
+        let ended_low = !member.fenced
+            && last
+                .is_some_and(|sample| below(policy, sample) && exit.is_some_and(|exit| exit.at > sample.at));
+        if stopped_full || ended_low {
+            return Some(Alarm::DiskFull);
+        }
+        if !member.fenced && last.is_some_and(|sample| critical(policy, sample)) {
+            return Some(Alarm::Critical);
+        }
+    }
+    let sample = member.current?;
+    if critical(policy, sample) {
+        return Some(Alarm::Critical);
+    }
+    let soon = slope::time_to_full(member.samples).is_some_and(|left| left < LEAD);
+    (below(policy, sample) && soon).then_some(Alarm::FullSoon)
+}

@@ -1,0 +1,214 @@
+//! Planned growth (design §5 rule 3): wanted by usage or by `request`, held by everything that says wait.
+
+use super::{
+    draft::{Draft, Verdict},
+    member::Member,
+    numbers::Numbers,
+    size::below,
+    walfault,
+};
+use crate::{
+    Bytes, Span, Timestamp,
+    ledger::{Cause, Outcome},
+    names::Text,
+    operation::{CANARY_PATIENCE, choose_canary},
+    report::{Reason, State},
+    usage::Sample,
+    window::Windows,
+};
+
+/// How long a growth that was stopped at its first claim is not tried again at the same or a larger size, counted from
+/// its Refunded entry (durable). Bounded, because not every cure can be seen.
+const HOLD_AFTER_STOP: Span = Span::hours(1);
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    /// The size.
+    pub(super) to: Bytes,
+    /// Whether usage asks for it, rather than `request`.
+    by_usage: bool,
+    /// One more sample must confirm it.
+    confirming: bool,
+}
+
+/// Starts a planned growth, or says what it waits for. `None`: nothing is wanted.
+pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut Numbers) -> Option<Verdict> {
+    if draft.blocked || draft.ended || draft.record.growth.is_some() {
+        return None;
+    }
+    let want = want(draft, members)?;
+    draft.wanted = Some(want.to.max(draft.record.effective));
+    if want.to <= draft.record.effective || draft.bounds.cluster_above.is_some() {
+        draft.wanted = None;
+        return Some((State::AtLimit, draft.limit_reason()));
+    }
+    if let Some(verdict) =
+        held_after_stop(draft, members, want.to).or_else(|| in_flight(draft, members, want.to))
+    {
+        return Some(verdict);
+    }
+    if want.confirming {
+        return Some((State::PendingGrowth, Reason::Confirming));
+    }
+    if let Some(verdict) = gates(draft) {
+        return Some(verdict);
+    }
+    if want.by_usage
+        && let Some(verdict) = walfault::hold(draft)
+    {
+        return Some(verdict);
+    }
+    draft.due = true;
+    let canary = choose_canary(members, None);
+    let reason = match &canary {
+        Some(canary) => Reason::WaitingForCanary(canary.clone()),
+        None => Reason::WaitingForStorage { instance: members.first()?.name.clone(), node_step: false },
+    };
+    draft.start(Cause::Planned, want.to, canary, numbers);
+    Some((State::Growing, reason))
+}
+
+/// What usage and `request` ask for. Members that are fenced, stale or unmounted have no want of their own.
+pub(super) fn want(draft: &Draft<'_>, members: &[Member<'_>]) -> Option<Want> {
+    let mut wanted: Option<Want> = None;
+    let mut widen = |to: Bytes, by_usage, confirming| {
+        wanted = Some(match wanted {
+            None => Want { to, by_usage, confirming },
+            // One confirmed want is enough to act; a mere first sight does not enlarge it.
+            Some(known) if confirming && !known.confirming => known,
+            Some(known) if known.confirming && !confirming => Want { to, by_usage, confirming },
+            Some(known) => Want { to: known.to.max(to), by_usage: known.by_usage || by_usage, confirming },
+        });
+    };
+    if let Some(request) = draft.bounds.request.filter(|request| *request > draft.record.effective) {
+        widen(request.min(draft.bounds.high), false, false);
+    }
+    let base = draft.base();
+    for member in members.iter().filter(|member| member.counts() && !member.fenced) {
+        if let Some(sample) = member.current.filter(|sample| below(draft.policy, *sample)) {
+            let to = base.planned(member, sample);
+            // At the ceiling a second sample would change nothing.
+            let confirming = !confirmed(draft, member, sample) && to > draft.record.effective;
+            widen(to, true, confirming);
+        }
+    }
+    wanted
+}
+
+/// Whether the sample before `newest` was below the buffer, too.
+fn confirmed(draft: &Draft<'_>, member: &Member<'_>, newest: Sample) -> bool {
+    let earlier = member.samples.iter().rev().find(|sample| sample.at < newest.at);
+    earlier.is_some_and(|sample| {
+        below(draft.policy, *sample) && member.grown_at.is_none_or(|grown| sample.at > grown)
+    })
+}
+
+/// A growth of this size or less was stopped at its first claim a short while ago, and what stopped it is still there.
+fn held_after_stop(draft: &mut Draft<'_>, members: &[Member<'_>], to: Bytes) -> Option<Verdict> {
+    let (until, size) = draft
+        .record
+        .ledger
+        .entries
+        .iter()
+        .filter_map(|entry| match entry.outcome {
+            Outcome::Refunded { at } if entry.cause == Cause::Planned && entry.to <= to => {
+                Some((at.plus(HOLD_AFTER_STOP), entry.to))
+            }
+            Outcome::Refunded { .. }
+            | Outcome::Running
+            | Outcome::Completed { .. }
+            | Outcome::Superseded { .. } => None,
+        })
+        .filter(|(until, _)| *until > draft.now)
+        .max()?;
+    let stuck =
+        members.iter().find(|member| !member.met() && member.claim.requested > draft.record.effective);
+    let reason = match stuck {
+        Some(member) if member.infeasible() => unmet(member),
+        Some(member) => Reason::CanaryStuck(member.name.clone()),
+        None => refusal(members.iter().find(|member| {
+            member
+                .obstacle
+                .is_some_and(|obstacle| obstacle.wanted == size && super::backoff::refuses(obstacle.cause))
+        })?)?,
+    };
+    draft.edge([until]);
+    Some((State::Blocked, reason))
+}
+
+/// Somebody else's resize of at least this size is under way: wait for it, as long as for a canary.
+fn in_flight(draft: &mut Draft<'_>, members: &[Member<'_>], to: Bytes) -> Option<Verdict> {
+    let member = members.iter().find(|member| {
+        let patient = member.waiting_since.is_none_or(|since| since.plus(CANARY_PATIENCE) > draft.now);
+        member.counts() && !member.met() && member.claim.requested >= to && !member.infeasible() && patient
+    })?;
+    draft.edge(member.waiting_since.map(|since| since.plus(CANARY_PATIENCE)));
+    Some((State::PendingGrowth, unmet(member)))
+}
+
+/// Window and planned slot. Where both say wait, the one that ends later is the reason that really holds.
+fn gates(draft: &Draft<'_>) -> Option<Verdict> {
+    let slots = draft.budget();
+    let windows = draft.windows();
+    let opens = match windows {
+        Windows::Always => None,
+        Windows::Next { start, .. } => (!windows.open_at(draft.now)).then_some(start),
+        Windows::Never => return Some((State::PendingGrowth, Reason::NoWindowAhead)),
+    };
+    let spent = (slots.planned == 0).then_some(slots.next_planned);
+    let by_budget = match (opens, spent) {
+        (None, None) => return None,
+        (Some(_), None) => false,
+        (None, Some(_)) | (Some(_), Some(None)) => true,
+        (Some(opens), Some(Some(returns))) => returns > opens,
+    };
+    Some(if !by_budget {
+        (State::PendingGrowth, Reason::OutsideWindow)
+    } else if slots.emergency == 0 {
+        (State::BudgetExhausted, Reason::BudgetSpent)
+    } else {
+        (State::BudgetExhausted, Reason::PlannedBudgetSpent)
+    })
+}
+
+/// What an unmet request waits for.
+pub(super) fn unmet(member: &Member<'_>) -> Reason {
+    let instance = member.name.clone();
+    if member.infeasible() {
+        let words = member.claim.resize.error.clone().unwrap_or_else(|| Text::from(""));
+        Reason::Infeasible { instance, words }
+    } else {
+        Reason::WaitingForStorage { instance, node_step: member.node_step() }
+    }
+}
+
+/// The refusal of a member's request, in the API server's words.
+pub(super) fn refusal(member: &Member<'_>) -> Option<Reason> {
+    let obstacle = member.obstacle?;
+    Some(Reason::Refused {
+        instance: member.name.clone(),
+        cause: obstacle.cause,
+        words: obstacle.words.clone(),
+    })
+}
+
+impl Draft<'_> {
+    /// The volume's windows; one that nobody resolved is closed.
+    pub(super) fn windows(&self) -> Windows {
+        self.seen.windows.get(self.name).copied().unwrap_or(Windows::Never)
+    }
+
+    /// Why no larger size is allowed.
+    pub(super) fn limit_reason(&self) -> Reason {
+        match self.bounds.cluster_above {
+            Some(cluster_size) => Reason::LimitBelowClusterSize { cluster_size },
+            None => Reason::LimitReached,
+        }
+    }
+
+    /// A moment at which the present window state ends.
+    pub(super) fn window_edge(&self) -> Option<Timestamp> {
+        self.windows().next_edge(self.now)
+    }
+}

@@ -1,0 +1,45 @@
+//! What forbids all change of a volume (design §4 `Blocked`).
+
+use super::{draft::Verdict, member::Member};
+use crate::{
+    observation::{Growable, VolumeSpecSeen},
+    report::{Reason, State},
+    usage::Usage,
+};
+
+/// Why nothing of this volume may be touched, if so.
+///
+/// `resizeInUseVolumes: false` is the user's word, also in an emergency. A volume of which only some claims cannot grow
+/// is not blocked: the others may be in emergency.
+pub(super) fn preflight(spec: &VolumeSpecSeen, members: &[Member<'_>]) -> Option<Verdict> {
+    if !spec.resize_in_use {
+        return Some((State::Blocked, Reason::OnlineResizeDisabled));
+    }
+    let first = members.first()?;
+    if members.iter().all(|member| !member.growable()) {
+        return Some(not_growable(first));
+    }
+    let mut known = members.iter().filter(|member| match member.usage {
+        Usage::Fresh(_) | Usage::Mismatch(_) => true,
+        Usage::Stale(_) | Usage::Never => false,
+    });
+    let mismatched = known.clone().find(|member| disagrees(member))?;
+    known.all(disagrees).then(|| (State::Blocked, Reason::NotSizedByClaim(mismatched.name.clone())))
+}
+
+/// Why a claim that cannot grow cannot.
+pub(super) fn not_growable(member: &Member<'_>) -> Verdict {
+    let reason = match member.claim.growable {
+        Growable::Static => Reason::StaticVolume,
+        Growable::ClassForbids | Growable::Yes | Growable::Unknown => Reason::StorageClassNotExpandable,
+    };
+    (State::Blocked, reason)
+}
+
+/// A sample that was taken before the last growth is merely late.
+fn disagrees(member: &Member<'_>) -> bool {
+    match member.usage {
+        Usage::Mismatch(sample) => member.grown_at.is_none_or(|grown| sample.at > grown),
+        Usage::Fresh(_) | Usage::Stale(_) | Usage::Never => false,
+    }
+}

@@ -1,0 +1,69 @@
+//! How fast a file system fills: least squares over the samples of the last ten minutes, in integers.
+
+use super::{Sample, share};
+use crate::{Bytes, Span};
+
+/// Samples older than this, counted back from the newest one, say nothing about the present rate.
+pub const LOOK_BACK: Span = Span::minutes(10);
+
+/// Fewest samples that make a rate (design §5 rule 2): two can be a single burst.
+pub const FEWEST_SAMPLES: usize = 3;
+
+/// A rate of filling as an exact fraction of bytes per second, always above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    bytes: u128,
+    seconds: u128,
+}
+
+impl Rate {
+    /// How long `amount` lasts at this rate, rounded down, at most what a [`Span`] holds.
+    pub fn time_to_write(self, amount: Bytes) -> Span {
+        let seconds = u128::from(amount.get())
+            .saturating_mul(self.seconds)
+            .checked_div(self.bytes)
+            .unwrap_or(u128::MAX);
+        Span::seconds(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
+    /// What is written in `span` at this rate, rounded up.
+    pub fn written_in(self, span: Span) -> Bytes {
+        let bytes = self.bytes.saturating_mul(u128::from(span.as_seconds()));
+        let bytes =
+            bytes.checked_add(self.seconds.saturating_sub(1)).and_then(|sum| sum.checked_div(self.seconds));
+        Bytes::new(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The rate at which the file system fills; `None` with too few samples or when it does not fill.
+///
+/// Used bytes are fitted, not available ones, so that a growth between two samples is no jump.
+pub fn rate(samples: &[Sample]) -> Option<Rate> {
+    let newest = samples.last()?;
+    let horizon = newest.at.minus(LOOK_BACK);
+    let recent = || samples.iter().filter(move |sample| sample.at >= horizon);
+    if recent().count() < FEWEST_SAMPLES {
+        return None;
+    }
+    let count = i128::try_from(recent().count()).ok()?;
+    let (mut sum_t, mut sum_u, mut sum_tt, mut sum_tu) = (0_i128, 0_i128, 0_i128, 0_i128);
+    for sample in recent() {
+        let t = i128::from(sample.at.since(horizon).as_seconds());
+        let u = i128::from(share::used(*sample).get());
+        sum_t = sum_t.saturating_add(t);
+        sum_u = sum_u.saturating_add(u);
+        sum_tt = sum_tt.saturating_add(t.saturating_mul(t));
+        sum_tu = sum_tu.saturating_add(t.saturating_mul(u));
+    }
+    let rise = count.saturating_mul(sum_tu).saturating_sub(sum_t.saturating_mul(sum_u));
+    let run = count.saturating_mul(sum_tt).saturating_sub(sum_t.saturating_mul(sum_t));
+    let bytes = u128::try_from(rise).ok().filter(|bytes| *bytes > 0)?;
+    let seconds = u128::try_from(run).ok().filter(|seconds| *seconds > 0)?;
+    Some(Rate { bytes, seconds })
+}
+
+/// Time from the newest sample until nothing is available, at the present rate.
+pub fn time_to_full(samples: &[Sample]) -> Option<Span> {
+    let newest = samples.last()?;
+    rate(samples).map(|rate| rate.time_to_write(newest.available))
+}
