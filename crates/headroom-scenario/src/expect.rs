@@ -1,5 +1,7 @@
 //! What must hold at the end: five classes, none of which can be left out.
 
+use std::time::Duration;
+
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use crate::Wait;
@@ -32,6 +34,8 @@ pub enum Functional {
     Healthy,
     /// This many promotions (changes of `currentPrimary`) after the fixture was ready.
     Promotions(u32),
+    /// The server of a primary stopped with this exit code after the fixture was ready.
+    ServerStopped(i32),
     /// No container of an instance restarted after the fixture was ready.
     NoServerRestart,
     /// Between these many container restarts over all instances after the fixture was ready.
@@ -71,8 +75,12 @@ pub enum Control {
     LedgerEntries(VolumeName, Cause, u32),
     /// Each claim of the volume was raised by the operator exactly this often.
     PatchesPerClaim(VolumeName, u32),
+    /// All claims of the volume together were raised by the operator exactly this often.
+    PatchesInAll(VolumeName, u32),
     /// No claim of the volume was raised by the operator at all.
     NoPatch(VolumeName),
+    /// No claim of the volume was raised by the operator within this time after the fixture was ready.
+    NoPatchWithin(VolumeName, Duration),
     /// No pod, claim or job was deleted by the operator.
     NoDestructiveAct,
     /// A Kubernetes Event with this reason was seen.
@@ -88,4 +96,6 @@ pub enum Control {
 pub enum Timing {
     /// From the last fill, act or strike to settled within the world's limit for this wait.
     Within(Wait),
+    /// From the last fill, act or strike to settled within the sum of the world's limits for these waits.
+    WithinSum(&'static [Wait]),
 }

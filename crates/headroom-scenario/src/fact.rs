@@ -10,7 +10,7 @@ use crate::Gate;
 pub enum Fact {
     /// The Cluster is healthy: phase, instances = ready = wanted, one primary, all pods ready, all claims bound.
     Healthy,
-    /// The status shows a growth of this volume with this cause, intent recorded; `to` at least.
+    /// The status has shown a growth of this volume with this cause, intent recorded.
     IntentRecorded {
         /// Which volume.
         volume: VolumeName,
@@ -32,11 +32,12 @@ pub enum Fact {
         /// `postgres` container's exit code.
         code: i32,
     },
-    /// The writer's (or filler's) last insert was refused for lack of space.
+    /// An insert was refused for lack of space since the last fill began.
     InsertRefused,
     /// The writer has had a row acknowledged after the last strike, fill or stop.
     Serving,
-    /// No operation runs, nothing is pending and the status agrees with the spec generation.
+    /// No operation runs, no claim is being resized, no volume waits for a growth (at the limit or out of budget is no
+    /// waiting) and the status agrees with the spec generation.
     Settled,
     /// Settled, and no write by the operator for the world's quiet span.
     Quiet,

@@ -1,6 +1,6 @@
 //! What a scenario starts from.
 
-use headroom_core::Bytes;
+use headroom_core::{Bytes, names::VolumeName};
 
 /// How many instances (requirements: every P0 scenario runs in each).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,10 @@ impl Topology {
 
 /// The Cluster and the DynamicStorage a scenario starts from. Sizes are literals: a scenario never computes its
 /// expectations with the code under test.
+///
+/// Both worlds keep WAL small and steady, so that what a scenario fills is what the volume holds: on a cluster that is
+/// `max_wal_size: 96MB`, `min_wal_size: 32MB`, `wal_keep_size: 0`, `archive_timeout: 0` (CNPG's defaults would keep
+/// 512 MB and switch a segment every five minutes), or the stock settings where WAL has a volume of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixture {
     /// Instances.
@@ -47,7 +51,11 @@ pub struct Fixture {
     pub tablespace: Option<Bytes>,
     /// Synchronous standbys required for a commit (`spec.postgresql.synchronous.number`, `required`); 0: none.
     pub synchronous: u8,
-    /// Policy of the data volume; `None`: the DynamicStorage is created later by an act, or never.
+    /// Fill this volume with real rows *before* the DynamicStorage is created: used percent of the file system, the
+    /// same on every member, and shown by the kubelet's own samples before `prepare` goes on. A live operator would
+    /// rightly take so quick a fill for an emergency, so planned growth starts from here.
+    pub filled: Option<(VolumeName, u8)>,
+    /// Policy of the data volume and of the tablespace.
     pub policy: PolicyFixture,
 }
 
@@ -62,19 +70,19 @@ pub struct PolicyFixture {
     pub critical_threshold: u8,
     /// `budget.actionsPerDay` and `budget.reservedForEmergency`.
     pub budget: (u8, u8),
-    /// The maintenance window relative to the start of the scenario.
+    /// The maintenance window relative to the creation of the DynamicStorage.
     pub window: WindowFixture,
 }
 
-/// A maintenance window relative to the start of the scenario; a world turns it into cron.
+/// A maintenance window relative to the creation of the DynamicStorage; a world turns it into cron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WindowFixture {
     /// None set: always open.
     Absent,
     /// Open since at least a minute and for hours to come.
     OpenNow,
-    /// Opens about this many minutes from the start (a world may round up to a whole minute), for an hour. On a cluster
-    /// the wait is real: keep it small.
+    /// Opens this many minutes from the creation of the DynamicStorage (a world may round up to a whole minute, never
+    /// down), for an hour. On a cluster the wait is real: keep it small.
     OpensInMinutes(u32),
     /// Opens in about twelve hours.
     FarAway,

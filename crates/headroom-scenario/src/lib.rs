@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod checkers;
+pub mod evaluate;
 pub mod expect;
 pub mod fact;
 pub mod fixture;
@@ -13,12 +14,16 @@ pub mod run;
 pub mod scenario;
 pub mod script;
 pub mod trace;
+pub mod view;
+pub mod words;
 pub mod world;
 
+pub use evaluate::{evaluate, holds};
 pub use fact::Fact;
 pub use fixture::{Fixture, Topology};
 pub use run::{Outcome, Report, run};
 pub use scenario::{Level, Scenario};
 pub use script::{Act, Gate, Step, Strike, Wait, Who};
 pub use trace::{Entry, Trace, What};
+pub use view::View;
 pub use world::{Ended, World, WorldError};

@@ -29,14 +29,18 @@ pub enum Act {
         /// Rows per second.
         rows_per_second: u32,
     },
-    /// Fill the primary's volume with real rows (a table in that volume) until the file system is this full.
+    /// Fill the primary's volume with real rows (a table in that volume) until so much is used as fills the file system,
+    /// as large as it was when the act began, to this share: a growth meanwhile does not move the mark.
     Fill {
         /// Which volume.
         volume: VolumeName,
-        /// Used percent to reach (by available ÷ capacity of the file system).
+        /// Used percent to reach (by available ÷ capacity of the file system), after WAL has come down again.
         used_percent: u8,
     },
-    /// Insert without end until the server refuses or stops (or the volume has grown past `stop_at`).
+    /// Insert in small transactions without end until nothing more fits (or the file system has grown to `stop_at`). Where
+    /// the volume holds pg_wal this goes on in spite of refusals until the server has stopped; elsewhere it ends with
+    /// the first refusal for lack of space, and with the operator stopped a data volume beside a WAL volume then gets a
+    /// checkpoint, which stops the server.
     FillUntilRefused {
         /// Which volume.
         volume: VolumeName,
@@ -111,7 +115,7 @@ pub enum Gate {
     BeforeCompletion,
 }
 
-/// A named wait; each world has its own table of limits.
+/// A named wait; each world has its own table of limits. A limit holds for this part alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Wait {
     /// A Cluster becomes healthy from nothing.

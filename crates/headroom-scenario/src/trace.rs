@@ -12,11 +12,60 @@ use headroom_core::{
 
 use crate::{Act, Gate, Strike};
 
+mod hash;
+mod object;
+
+pub use hash::TraceHash;
+pub use object::Object;
+
+/// Two entries of different objects that are closer than this may have happened in either order (watches lag, and
+/// on a cluster more than one clock is involved).
+pub const ACCURACY_MS: u64 = 1_000;
+
 /// The entries of one run, in the order in which they were appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// Oldest first.
     pub entries: Vec<Entry>,
+}
+
+impl Trace {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// Appends an entry.
+    pub fn push(&mut self, at_ms: u64, what: What) {
+        self.entries.push(Entry { at_ms, what });
+    }
+
+    /// The entries of one object, oldest first: their order is exact in every world.
+    pub fn history<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| Object::of(&entry.what) == *object)
+    }
+
+    /// When the fixture became ready, and the entries from there on.
+    pub fn after_ready(&self) -> &[Entry] {
+        let ready = self.entries.iter().position(|entry| entry.what == What::FixtureReady);
+        ready.and_then(|at| self.entries.get(at..)).unwrap_or(&[])
+    }
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entry {
+    /// Whether this entry came before `other`; `None` when they are of different objects and closer than the clocks'
+    /// accuracy, or of one object at the same time.
+    pub fn before(&self, other: &Self) -> Option<bool> {
+        let same = Object::of(&self.what) == Object::of(&other.what);
+        let apart = self.at_ms.abs_diff(other.at_ms);
+        (apart > if same { 0 } else { ACCURACY_MS }).then_some(self.at_ms < other.at_ms)
+    }
 }
 
 /// Something that was seen or done.

@@ -6,6 +6,9 @@ use crate::{Act, Fact, Fixture, Gate, Strike, Trace, Wait};
 
 /// Synchronous on purpose: the script is sequential by meaning. The simulator advances virtual time inside `advance`;
 /// the cluster world blocks until its watches have appended what is waited for.
+///
+/// The world appends every entry of the trace itself: `FixtureReady` at the end of `prepare`, `Acted`, `Struck`,
+/// `GateHeld` and `GateReleased` when the act begins, and what follows from it later.
 pub trait World {
     /// Whether this world can hold the gate at all.
     fn can_hold(&self, gate: Gate) -> bool;
@@ -38,6 +41,10 @@ pub trait World {
     fn advance(&mut self, until: &Fact, limit: Duration) -> Ended;
     /// This world's limit for a named wait.
     fn limit(&self, wait: Wait) -> Duration;
+    /// How long the operator must have written nothing for [`Fact::Quiet`].
+    fn quiet_span(&self) -> Duration {
+        Duration::from_secs(30)
+    }
     /// What has happened: the checkers' only input.
     fn trace(&self) -> &Trace;
     /// Takes the fixture down (kept when `keep_evidence`).

@@ -1,0 +1,173 @@
+//! Whether a fact holds, and if not, what still fails.
+
+use std::time::Duration;
+
+use headroom_core::{Bytes, names::VolumeName, report::State};
+
+use crate::{Fact, Trace, trace::ClusterState, view::View, words};
+
+/// CNPG's phase of a healthy Cluster (traces/README fact 6).
+pub const HEALTHY_PHASE: &str = "Cluster in healthy state";
+
+/// Whether `fact` holds at the end of `trace`. For many calls over a growing trace keep a [`View`] and use [`holds`].
+///
+/// # Errors
+/// What still fails, in words.
+pub fn evaluate(fact: &Fact, trace: &Trace, quiet: Duration) -> Result<(), String> {
+    holds(fact, &View::of(trace), quiet)
+}
+
+/// Whether `fact` holds in `view`; `quiet` is the world's [`crate::World::quiet_span`].
+///
+/// # Errors
+/// What still fails, in words.
+pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
+    match fact {
+        Fact::Healthy => healthy(view),
+        Fact::IntentRecorded { volume, cause } => {
+            require(view.intents.contains(&(volume.clone(), *cause)), || {
+                format!("the status has shown no {} growth of {volume}", words::cause(*cause))
+            })
+        }
+        Fact::StateSeen(volume, state) => require(view.states.contains(&(volume.clone(), *state)), || {
+            let now = state_of(view, volume).map_or("nothing", words::state);
+            format!("{volume} was never {}; it is {now}", words::state(*state))
+        }),
+        Fact::StateIs(volume, state) => {
+            let now = state_of(view, volume);
+            require(now == Some(*state), || {
+                format!("{volume} is {}, not {}", now.map_or("unknown", words::state), words::state(*state))
+            })
+        }
+        Fact::Held(gate) => match view.gates.get(gate) {
+            Some(true) => Ok(()),
+            Some(false) => Err(format!("nothing has reached the gate {}", gate.name())),
+            None => Err(format!("the gate {} is not held", gate.name())),
+        },
+        Fact::EveryClaimHas(volume, least) => every_claim_has(view, volume, *least),
+        Fact::UsedAtLeast(volume, percent) => used_at_least(view, volume, *percent),
+        Fact::ServerStopped { code } => {
+            let stopped = view.stops.iter().any(|(who, with)| with == code && view.primaries.contains(who));
+            require(stopped, || format!("no server of a primary has stopped with exit code {code}"))
+        }
+        Fact::InsertRefused => require(view.refused, || "no insert was refused for lack of space".to_owned()),
+        Fact::Serving => {
+            require(view.serving, || "no row acknowledged since the last disturbance".to_owned())
+        }
+        Fact::Settled => settled(view),
+        Fact::Quiet => settled(view).and_then(|()| silent(view, quiet)),
+        Fact::Verified => require(view.verified, || "the verification has not ended".to_owned()),
+        Fact::All(facts) => {
+            let failing: Vec<String> =
+                facts.iter().filter_map(|fact| holds(fact, view, quiet).err()).collect();
+            require(failing.is_empty(), || failing.join("; "))
+        }
+    }
+}
+
+fn require(held: bool, still: impl FnOnce() -> String) -> Result<(), String> {
+    if held { Ok(()) } else { Err(still()) }
+}
+
+/// The state that the status shows for a volume.
+pub(crate) fn state_of(view: &View, volume: &VolumeName) -> Option<State> {
+    let storage = view.storage.as_ref()?;
+    storage.volumes.iter().find(|shown| shown.volume == *volume).map(|shown| shown.state)
+}
+
+/// Phase, counts, primary, pods and claims together: the phase alone lies for seconds (design §6).
+fn healthy(view: &View) -> Result<(), String> {
+    let Some(cluster) = &view.cluster else { return Err("no Cluster has been seen".to_owned()) };
+    let ClusterState { phase, wanted, instances, ready, primary, target_primary } = cluster;
+    require(phase == HEALTHY_PHASE, || format!("the Cluster's phase is {phase:?}"))?;
+    require(instances == wanted && ready == wanted, || {
+        format!("{ready} of {wanted} instances are ready ({instances} exist)")
+    })?;
+    require(primary.is_some() && primary == target_primary, || {
+        format!("current primary {primary:?} is not target primary {target_primary:?}")
+    })?;
+    let up = view.pods.values().filter(|pod| pod.ready && !pod.terminating).count();
+    require(u32::try_from(up) == Ok(*wanted), || format!("{up} of {wanted} pods are ready"))?;
+    match view.claims.values().find(|claim| claim.capacity.is_none() || claim.terminating) {
+        Some(claim) => Err(format!("the {} claim of {} is not bound", claim.volume, claim.instance)),
+        None => Ok(()),
+    }
+}
+
+fn every_claim_has(view: &View, volume: &VolumeName, least: Bytes) -> Result<(), String> {
+    let wanted = view.cluster.as_ref().map_or(1, |cluster| cluster.wanted);
+    let seen = view.claims_of(volume).count();
+    require(u32::try_from(seen).is_ok_and(|seen| seen >= wanted), || {
+        format!("{seen} of {wanted} claims of {volume} exist")
+    })?;
+    let small = view
+        .claims_of(volume)
+        .find(|claim| claim.requested < least || claim.capacity.is_none_or(|capacity| capacity < least));
+    match small {
+        Some(claim) => Err(format!(
+            "the {volume} claim of {} requests {} and has {}, not {least}",
+            claim.instance,
+            claim.requested,
+            claim.capacity.map_or("nothing".to_owned(), |capacity| capacity.to_string()),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn used_at_least(view: &View, volume: &VolumeName, percent: u8) -> Result<(), String> {
+    let Some(primary) = view.primary() else { return Err("no primary has been seen".to_owned()) };
+    let Some((capacity, available)) = view.usage.get(&(primary.clone(), volume.clone())) else {
+        return Err(format!("no usage of {volume} of {primary} has been seen"));
+    };
+    let used = u128::from(capacity.minus_or_zero(*available).get()).saturating_mul(100);
+    require(used >= u128::from(percent).saturating_mul(u128::from(capacity.get())), || {
+        let now = used.checked_div(u128::from(capacity.get())).unwrap_or(0);
+        format!("{volume} of {primary} is {now} % full, not {percent} %")
+    })
+}
+
+/// Whether a volume in this state is on its way to something.
+const fn moving(state: State) -> bool {
+    match state {
+        State::PendingGrowth
+        | State::Growing
+        | State::Emergency
+        | State::PendingShrink
+        | State::Shrinking
+        | State::WaitingForUsage => true,
+        State::Balanced
+        | State::AtLimit
+        | State::BudgetExhausted
+        | State::Blocked
+        | State::Suspended
+        | State::Paused => false,
+    }
+}
+
+pub(crate) fn settled(view: &View) -> Result<(), String> {
+    let Some(storage) = &view.storage else { return Err("the DynamicStorage has no status".to_owned()) };
+    require(storage.observed_generation == storage.generation, || {
+        format!("the status speaks of generation {}, not {}", storage.observed_generation, storage.generation)
+    })?;
+    require(!storage.volumes.is_empty(), || "the status shows no volume".to_owned())?;
+    for shown in &storage.volumes {
+        require(shown.running.is_none() && !moving(shown.state), || {
+            format!("{} is {} ({})", shown.volume, words::state(shown.state), shown.reason)
+        })?;
+    }
+    let resizing = view.claims.values().find(|claim| {
+        claim.file_system_pending || claim.capacity.is_some_and(|capacity| capacity < claim.requested)
+    });
+    match resizing {
+        Some(claim) => Err(format!("the {} claim of {} is being resized", claim.volume, claim.instance)),
+        None => Ok(()),
+    }
+}
+
+/// No write by the operator in the last `quiet`.
+pub(crate) fn silent(view: &View, quiet: Duration) -> Result<(), String> {
+    let span = u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX);
+    let since = view.operator_wrote_ms.or(view.ready_ms).unwrap_or(0).max(view.disturbed_ms);
+    let lasted = view.now_ms.saturating_sub(since);
+    require(lasted >= span, || format!("quiet for {} of {} s", lasted / 1000, span / 1000))
+}

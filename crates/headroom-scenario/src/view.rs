@@ -1,0 +1,226 @@
+//! The trace folded into what is known at its end. A world keeps one and lets it catch up, so that a fact costs the new
+//! entries and not the whole trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headroom_core::{
+    Bytes,
+    ledger::Cause,
+    names::{InstanceName, VolumeName},
+    report::State,
+};
+
+use crate::{
+    Act, Gate,
+    trace::{ACCURACY_MS, ClaimState, ClusterState, PodState, StorageState, Trace, What},
+};
+
+/// Latest object states, and what has been seen since the fixture was ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    read: usize,
+    /// Time of the newest entry, milliseconds since the fixture began to be made.
+    pub now_ms: u64,
+    /// When the fixture became ready.
+    pub ready_ms: Option<u64>,
+    /// Claims that exist.
+    pub claims: BTreeMap<(InstanceName, VolumeName), ClaimState>,
+    /// Instance pods that exist.
+    pub pods: BTreeMap<InstanceName, PodState>,
+    /// The Cluster.
+    pub cluster: Option<ClusterState>,
+    /// The DynamicStorage's status.
+    pub storage: Option<StorageState>,
+    /// The newest sample (capacity, available) of each file system.
+    pub usage: BTreeMap<(InstanceName, VolumeName), (Bytes, Bytes)>,
+    /// States that the status has shown since the fixture was ready.
+    pub states: BTreeSet<(VolumeName, State)>,
+    /// Growths that the status has shown since the fixture was ready.
+    pub intents: BTreeSet<(VolumeName, Cause)>,
+    /// Ends of containers since the fixture was ready.
+    pub stops: BTreeSet<(InstanceName, i32)>,
+    /// Everyone who has been primary since the fixture was ready, and before.
+    pub primaries: BTreeSet<InstanceName>,
+    /// Gates that are held, and whether something has reached them.
+    pub gates: BTreeMap<Gate, bool>,
+    /// When the operator last wrote something.
+    pub operator_wrote_ms: Option<u64>,
+    /// An insert was refused for lack of space since the last fill began.
+    pub refused: bool,
+    /// A row was acknowledged well after the last disturbance.
+    pub serving: bool,
+    /// The newest act is a verification and its answer is there.
+    pub verified: bool,
+    /// When something last disturbed the server: an act, a strike, a restart of the primary's container.
+    pub disturbed_ms: u64,
+    acknowledged_when_disturbed: u64,
+    pods_when_ready: BTreeMap<String, (u32, Option<i32>)>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl View {
+    /// Nothing has been seen.
+    pub const fn new() -> Self {
+        Self {
+            read: 0,
+            now_ms: 0,
+            ready_ms: None,
+            claims: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            cluster: None,
+            storage: None,
+            usage: BTreeMap::new(),
+            states: BTreeSet::new(),
+            intents: BTreeSet::new(),
+            stops: BTreeSet::new(),
+            primaries: BTreeSet::new(),
+            gates: BTreeMap::new(),
+            operator_wrote_ms: None,
+            refused: false,
+            serving: false,
+            verified: false,
+            disturbed_ms: 0,
+            acknowledged_when_disturbed: 0,
+            pods_when_ready: BTreeMap::new(),
+        }
+    }
+
+    /// What is known at the end of `trace`.
+    pub fn of(trace: &Trace) -> Self {
+        let mut view = Self::new();
+        view.catch_up(trace);
+        view
+    }
+
+    /// Takes in the entries that were appended since the last call.
+    pub fn catch_up(&mut self, trace: &Trace) {
+        for entry in trace.entries.iter().skip(self.read) {
+            self.now_ms = self.now_ms.max(entry.at_ms);
+            self.absorb(entry.at_ms, &entry.what);
+        }
+        self.read = trace.entries.len();
+    }
+
+    /// Takes in one entry of time `at_ms`.
+    fn absorb(&mut self, at_ms: u64, what: &What) {
+        match what {
+            What::FixtureReady => self.become_ready(at_ms),
+            What::Acted(act) => self.acted(at_ms, act),
+            What::Struck(_) => self.disturb(at_ms),
+            What::GateHeld(gate) => {
+                self.gates.insert(*gate, false);
+            }
+            What::GateReached(gate) => {
+                self.gates.entry(*gate).and_modify(|reached| *reached = true);
+            }
+            What::GateReleased(gate) => {
+                self.gates.remove(gate);
+            }
+            What::Claim(claim) => {
+                self.claims.insert((claim.instance.clone(), claim.volume.clone()), claim.clone());
+            }
+            What::ClaimGone(instance, volume) => {
+                self.claims.remove(&(instance.clone(), volume.clone()));
+                self.usage.remove(&(instance.clone(), volume.clone()));
+            }
+            What::Pod(pod) => self.pod(at_ms, pod),
+            What::PodGone(instance) => {
+                self.pods.remove(instance);
+            }
+            What::Cluster(cluster) => {
+                self.primaries.extend(cluster.primary.as_deref().map(InstanceName::from));
+                self.cluster = Some(cluster.clone());
+            }
+            What::Storage(storage) => self.storage(storage),
+            What::Usage { instance, volume, capacity, available } => {
+                self.usage.insert((instance.clone(), volume.clone()), (*capacity, *available));
+            }
+            What::OperatorWrote(_) => self.operator_wrote_ms = Some(at_ms),
+            What::Acknowledged(rows) => self.acknowledged(at_ms, *rows),
+            What::InsertFailed { no_space } => self.refused |= *no_space,
+            What::Verified { .. } => self.verified = true,
+            What::Event { .. } | What::Note(_) => {}
+        }
+    }
+
+    fn become_ready(&mut self, at_ms: u64) {
+        self.ready_ms = Some(at_ms);
+        self.pods_when_ready =
+            self.pods.values().map(|pod| (pod.uid.clone(), (pod.restarts, pod.last_exit))).collect();
+        self.states.clear();
+        self.intents.clear();
+        self.stops.clear();
+        if let Some(storage) = self.storage.clone() {
+            self.storage(&storage);
+        }
+        self.disturb(at_ms);
+    }
+
+    fn acted(&mut self, at_ms: u64, act: &Act) {
+        if matches!(act, Act::Verify) {
+            self.verified = false;
+            return;
+        }
+        if matches!(act, Act::Fill { .. } | Act::FillUntilRefused { .. }) {
+            self.refused = false;
+        }
+        self.verified = false;
+        if !matches!(act, Act::StartWriter { .. }) {
+            self.disturb(at_ms);
+        }
+    }
+
+    fn disturb(&mut self, at_ms: u64) {
+        self.disturbed_ms = self.disturbed_ms.max(at_ms);
+        self.serving = false;
+    }
+
+    /// Rows reported soon after a disturbance may have been acknowledged before it.
+    fn acknowledged(&mut self, at_ms: u64, rows: u64) {
+        if at_ms < self.disturbed_ms.saturating_add(ACCURACY_MS) {
+            self.acknowledged_when_disturbed = rows;
+        } else if rows > self.acknowledged_when_disturbed {
+            self.serving = true;
+            self.acknowledged_when_disturbed = rows;
+        }
+    }
+
+    fn pod(&mut self, at_ms: u64, pod: &PodState) {
+        let before = self.pods.insert(pod.instance.clone(), pod.clone());
+        let restarted = before.is_some_and(|before| before.uid == pod.uid && before.restarts < pod.restarts);
+        let primary = self.cluster.as_ref().and_then(|cluster| cluster.primary.as_deref());
+        if restarted && primary == Some(pod.instance.as_str()) {
+            self.disturb(at_ms);
+        }
+        let Some(code) = pod.last_exit.filter(|_| self.ready_ms.is_some()) else { return };
+        if self.pods_when_ready.get(&pod.uid) != Some(&(pod.restarts, Some(code))) {
+            self.stops.insert((pod.instance.clone(), code));
+        }
+    }
+
+    fn storage(&mut self, storage: &StorageState) {
+        for volume in &storage.volumes {
+            self.states.insert((volume.volume.clone(), volume.state));
+            let ledger = volume.ledger.iter().map(|(cause, _, _)| *cause);
+            for cause in ledger.chain(volume.running) {
+                self.intents.insert((volume.volume.clone(), cause));
+            }
+        }
+        self.storage = Some(storage.clone());
+    }
+
+    /// The primary by the Cluster's status.
+    pub fn primary(&self) -> Option<InstanceName> {
+        self.cluster.as_ref()?.primary.as_deref().map(InstanceName::from)
+    }
+
+    /// Claims of one volume.
+    pub fn claims_of<'a>(&'a self, volume: &'a VolumeName) -> impl Iterator<Item = &'a ClaimState> {
+        self.claims.values().filter(move |claim| claim.volume == *volume)
+    }
+}
