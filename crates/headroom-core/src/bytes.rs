@@ -52,7 +52,12 @@ impl Bytes {
         }
         let product = (self.0 as u128).saturating_mul(numerator as u128);
         let rounded = product.div_ceil(denominator as u128);
-        Some(if rounded > Self::MAX.0 as u128 { Self::MAX } else { Self(rounded as u64) })
+        if rounded > Self::MAX.0 as u128 {
+            return Some(Self::MAX);
+        }
+        // In range by the test above; `try_from` is not `const`.
+        #[expect(clippy::cast_possible_truncation)]
+        Some(Self(rounded as u64))
     }
 
     /// The least multiple of `unit` that is not below `self` (`self` itself when `unit` is zero).
@@ -71,8 +76,8 @@ impl Bytes {
         if unit.0 == 0 {
             return self;
         }
-        match (self.0 / unit.0).checked_mul(unit.0) {
-            Some(rounded) => Self(rounded),
+        match self.0.checked_rem(unit.0) {
+            Some(over) => self.minus_or_zero(Self(over)),
             None => self,
         }
     }

@@ -106,7 +106,7 @@ pub(crate) fn progress<'m>(
     let counting: Vec<&Member<'_>> = members.iter().filter(|member| member.counts()).collect();
     let probe = match &growth.canary {
         Some(name) => match counting.iter().find(|member| member.name == name) {
-            Some(canary) if !canary.fenced && !(canary.primary && canary.claim.requested < growth.to) => {
+            Some(canary) if !(canary.fenced || canary.primary && canary.claim.requested < growth.to) => {
                 Some(*canary)
             }
             Some(_) | None => return Progress::Recast(choose_canary(members, Some(name))),

@@ -41,6 +41,8 @@ impl Timestamp {
         } else if seconds > u32::MAX as i64 {
             Span(u32::MAX)
         } else {
+            // In range by the two tests above; `try_from` is not `const`.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             Span(seconds as u32)
         }
     }

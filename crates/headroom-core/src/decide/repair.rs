@@ -34,15 +34,12 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>]) -> Option<Verd
         }
         let mut told = (State::Growing, Reason::Repairing(member.name.clone()));
         if member.claim.requested < effective {
-            match held_until(member.obstacle, effective).filter(|until| *until > draft.now) {
-                Some(until) => {
-                    draft.edge([until]);
-                    told.1 = planned::refusal(member)?;
-                }
-                None => {
-                    let lane = if member.primary { Lane::RepairPrimary } else { Lane::Running };
-                    draft.resize(lane, member, effective);
-                }
+            if let Some(until) = held_until(member.obstacle, effective).filter(|until| *until > draft.now) {
+                draft.edge([until]);
+                told.1 = planned::refusal(member).unwrap_or(told.1);
+            } else {
+                let lane = if member.primary { Lane::RepairPrimary } else { Lane::Running };
+                draft.resize(lane, member, effective);
             }
         } else if member.infeasible() {
             told.1 = planned::unmet(member);

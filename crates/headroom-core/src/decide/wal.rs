@@ -35,7 +35,7 @@ pub(super) fn report(seen: &Observation, now: crate::Timestamp) -> Option<WalRep
         }
     }
     let facts = seen.evidence.wal.as_ref().and_then(|wal| wal.facts.as_ref());
-    let notices = facts.map(|facts| walfault::notices(facts).collect()).unwrap_or_else(Vec::new);
+    let notices = facts.into_iter().flat_map(walfault::notices).collect();
     Some(WalReport { full, low, notices })
 }
 

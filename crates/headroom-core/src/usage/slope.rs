@@ -46,17 +46,17 @@ pub fn rate(samples: &[Sample]) -> Option<Rate> {
         return None;
     }
     let count = i128::try_from(recent().count()).ok()?;
-    let (mut sum_t, mut sum_u, mut sum_tt, mut sum_tu) = (0_i128, 0_i128, 0_i128, 0_i128);
+    let (mut times, mut amounts, mut squares, mut products) = (0_i128, 0_i128, 0_i128, 0_i128);
     for sample in recent() {
         let t = i128::from(sample.at.since(horizon).as_seconds());
         let u = i128::from(share::used(*sample).get());
-        sum_t = sum_t.saturating_add(t);
-        sum_u = sum_u.saturating_add(u);
-        sum_tt = sum_tt.saturating_add(t.saturating_mul(t));
-        sum_tu = sum_tu.saturating_add(t.saturating_mul(u));
+        times = times.saturating_add(t);
+        amounts = amounts.saturating_add(u);
+        squares = squares.saturating_add(t.saturating_mul(t));
+        products = products.saturating_add(t.saturating_mul(u));
     }
-    let rise = count.saturating_mul(sum_tu).saturating_sub(sum_t.saturating_mul(sum_u));
-    let run = count.saturating_mul(sum_tt).saturating_sub(sum_t.saturating_mul(sum_t));
+    let rise = count.saturating_mul(products).saturating_sub(times.saturating_mul(amounts));
+    let run = count.saturating_mul(squares).saturating_sub(times.saturating_mul(times));
     let bytes = u128::try_from(rise).ok().filter(|bytes| *bytes > 0)?;
     let seconds = u128::try_from(run).ok().filter(|seconds| *seconds > 0)?;
     Some(Rate { bytes, seconds })
