@@ -1,1 +1,37 @@
-//! Placeholder replaced by the first commit of this crate.
+//! The `DynamicStorage` API: types, schema, validation, and the translation between API objects and the core.
+//!
+//! - [`v1alpha1`]: the types, and [`schema::crd_yaml`] for the generated CustomResourceDefinition
+//! - [`policy`]: spec → [`headroom_core::Policy`], or a [`policy::SpecError`] that says what is wrong and what to do
+//! - [`windows`]: cron and time zone → [`headroom_core::window::Windows`]
+//! - [`status`]: record and report ⇄ status
+//! - [`prose`], [`events`]: codes and numbers → words; the only place where words are made
+//!
+//! No HTTP client is in here, so that the simulator builds without one.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod events;
+pub mod names;
+pub mod policy;
+pub mod prose;
+pub mod schema;
+pub mod status;
+pub mod time;
+pub mod v1alpha1;
+pub mod windows;
+
+pub use v1alpha1::{DynamicStorage, DynamicStorageSpec, DynamicStorageStatus};
+
+/// The finalizer by which headroom gets to raise the Cluster's sizes before a DynamicStorage goes (design §4).
+pub const FINALIZER: &str = "headroom.dev/release";
+
+/// The field manager of everything that headroom writes.
+pub const FIELD_MANAGER: &str = "headroom";
