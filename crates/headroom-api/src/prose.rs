@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use headroom_core::{
-    Bytes, Timestamp,
+    Bytes,
     ledger::Cause,
     names::{InstanceName, VolumeName},
     observation::Suspension,
@@ -79,13 +79,12 @@ pub fn standing(volume: &VolumeReport) -> Standing {
 /// A state that is worse than its reason sounds is taken at its word.
 fn by_state(state: State, otherwise: Standing) -> Standing {
     match state {
-        State::Balanced | State::PendingGrowth | State::PendingShrink => otherwise,
+        State::Balanced | State::PendingGrowth | State::PendingShrink | State::BudgetExhausted => otherwise,
         State::Growing | State::Shrinking => otherwise.max(Standing::Progressing),
         State::WaitingForUsage => otherwise.max(Standing::Unknown),
         State::Emergency => otherwise.max(Standing::Urgent),
         State::Suspended | State::Paused => otherwise.max(Standing::LeftAlone),
         State::AtLimit | State::Blocked => Standing::Stalled,
-        State::BudgetExhausted => otherwise,
     }
 }
 
@@ -248,9 +247,4 @@ pub fn repairing(name: &VolumeName, instance: &InstanceName, to: Bytes) -> Strin
 
 fn listed(instances: &[InstanceName]) -> String {
     instances.iter().map(InstanceName::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// ` until TIME`, where a time is known.
-fn at(time: Option<Timestamp>) -> Option<String> {
-    time.map(to_text)
 }

@@ -10,13 +10,16 @@ use crate::v1alpha1::{self, DynamicStorage};
 
 /// The CustomResourceDefinition as JSON.
 ///
-/// It differs from what is derived in three ways: the rules of the whole object are added; nothing is `nullable`, so
-/// that the API server drops an explicit `null` and applies the default instead; formats and titles that Kubernetes
-/// does not know are left out.
+/// It differs from what is derived in these ways: the rules of the whole object are added; nothing is `nullable`, so
+/// that the API server drops an explicit `null` and applies the default instead; the status has no defaults. Numbers and
+/// texts are written as the API server prints them.
 pub fn crd_value() -> Value {
     let mut crd = serde_json::to_value(DynamicStorage::crd()).unwrap_or(Value::Null);
     if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
         tidy(schema);
+        if let Some(status) = schema.pointer_mut("/properties/status") {
+            drop_defaults(status);
+        }
         if let Value::Object(root) = schema {
             root.insert("x-kubernetes-validations".to_owned(), v1alpha1::root_rules());
         }
@@ -57,14 +60,37 @@ fn tidy(schema: &mut Value) {
             }
             object.remove("nullable");
             object.remove("title");
-            let unknown = |format: &str| format.starts_with("uint");
-            if object.get("format").and_then(Value::as_str).is_some_and(unknown) {
-                object.remove("format");
+            // Line breaks of the source are no line breaks of the text.
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            for bound in ["minimum", "maximum"] {
+                if let Some(whole) = object.get(bound).and_then(whole_number) {
+                    object.insert(bound.to_owned(), whole);
+                }
             }
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// The status has no defaults: what was not written is not there.
+fn drop_defaults(schema: &mut Value) {
+    let Value::Object(object) = schema else { return };
+    object.remove("default");
+    for (key, value) in object.iter_mut() {
+        match value.as_object_mut() {
+            Some(fields) if key == "properties" => fields.values_mut().for_each(drop_defaults),
+            Some(_) | None => drop_defaults(value),
+        }
+    }
+}
+
+/// `24` instead of `24.0`, as the API server prints it.
+fn whole_number(bound: &Value) -> Option<Value> {
+    let text = bound.as_f64()?.to_string();
+    text.parse::<i64>().ok().map(Value::from)
 }
 
 /// What the API server keeps of a status: fields that the schema does not name are dropped, as is every `null`

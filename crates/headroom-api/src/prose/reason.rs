@@ -1,198 +1,156 @@
 //! One message per reason.
 
 use headroom_core::{
+    Bytes, Timestamp,
     ledger::Cause,
-    names::{InstanceName, Text, VolumeName},
+    names::{InstanceName, NodeName, Text, VolumeName},
     observation::ObstacleCause,
-    report::{Reason, State, VolumeReport},
+    report::{Notice, Reason, State, VolumeReport},
 };
 
-use super::{at, suspension};
-use crate::time::to_text;
+use crate::{prose, time::to_text};
 
 /// Why, and the next step. Numbers come from the report where there is one.
 pub(super) fn text(name: &VolumeName, reason: &Reason, report: Option<&VolumeReport>) -> String {
     match reason {
-        Reason::EnoughFree
-        | Reason::Repairing(_)
-        | Reason::WaitingForCanary(_)
-        | Reason::WaitingForStorage { .. }
-        | Reason::WaitingForMount(_)
-        | Reason::WaitingForBinding(_)
-        | Reason::Releasing => under_way(reason, report),
-        Reason::OutsideWindow
-        | Reason::NoWindowAhead
-        | Reason::Confirming
-        | Reason::PlannedBudgetSpent
-        | Reason::BudgetSpent
-        | Reason::WalFault
-        | Reason::Paused
-        | Reason::Suspended(_)
-        | Reason::ShrinkNotYet => held(reason, report),
-        Reason::Critical(_)
-        | Reason::DiskFull(_)
-        | Reason::FullSoon(_)
-        | Reason::EmergencyDisabled
-        | Reason::LimitReached
-        | Reason::LimitBelowClusterSize { .. } => pressing(reason, report),
+        Reason::EnoughFree => "more than targetBuffer is free on every member".to_owned(),
+        Reason::Repairing(instance) => repairing(instance),
+        Reason::WaitingForBinding(instance) => waiting_for_binding(instance),
+        Reason::OutsideWindow => outside_window(report),
+        Reason::NoWindowAhead => no_window_ahead(report),
+        Reason::Confirming => confirming(),
+        Reason::PlannedBudgetSpent => planned_budget_spent(report),
+        Reason::BudgetSpent => budget_spent(report),
+        Reason::WaitingForCanary(instance) => waiting_for_canary(instance, report),
+        Reason::WaitingForStorage { instance, node_step } => {
+            waiting_for_storage(instance, *node_step, report)
+        }
+        Reason::WaitingForMount(instance) => waiting_for_mount(instance, report),
         Reason::Infeasible { instance, words } => infeasible(instance, words),
-        Reason::CanaryStuck(instance) => format!(
-            "the claim of {instance}, which grows first, made no progress in five minutes, so no other claim was \
-             touched and the slot is given back: see whether the CSI driver's resizer runs and what `kubectl describe \
-             pvc` says"
-        ),
+        Reason::CanaryStuck(instance) => canary_stuck(instance),
         Reason::Refused { instance, cause, words } => refused(instance, *cause, words),
-        Reason::NoUsage
-        | Reason::StaleUsage
-        | Reason::NotSizedByClaim(_)
-        | Reason::KubeletSilent(..)
-        | Reason::StorageClassNotExpandable
-        | Reason::OnlineResizeDisabled
-        | Reason::StaticVolume
-        | Reason::NoSuchVolume
-        | Reason::NoBoundClaim => set_up(name, reason),
+        Reason::Critical(instance) => {
+            pressing(&format!("the volume of {instance} is critically full"), report)
+        }
+        Reason::DiskFull(instance) => {
+            pressing(&format!("the server of {instance} stopped because its volume is full"), report)
+        }
+        Reason::FullSoon(instance) => {
+            pressing(&format!("the volume of {instance} would be full before a growth could end"), report)
+        }
+        Reason::EmergencyDisabled => emergency_disabled(),
+        Reason::LimitReached => limit_reached(report),
+        Reason::LimitBelowClusterSize { cluster_size } => limit_below_cluster_size(*cluster_size, report),
+        Reason::WalFault => wal_fault(report),
+        Reason::NoUsage => no_usage(),
+        Reason::StaleUsage => stale_usage(),
+        Reason::NotSizedByClaim(instance) => not_sized_by_claim(instance),
+        Reason::KubeletSilent(node, words) => kubelet_silent(node, words),
+        Reason::StorageClassNotExpandable => class_not_expandable(),
+        Reason::OnlineResizeDisabled => online_resize_disabled(),
+        Reason::StaticVolume => static_volume(),
+        Reason::NoSuchVolume => no_such_volume(name),
+        Reason::NoBoundClaim => no_bound_claim(),
+        Reason::Suspended(why) => prose::suspension(*why),
+        Reason::Paused => paused(report),
+        Reason::Releasing => prose::releasing(),
+        Reason::ShrinkNotYet => prose::notice(&Notice::ShrinkNotYet),
     }
 }
 
-/// The target, for a sentence.
+/// ` to SIZE`, where a target is known.
 fn to_target(report: Option<&VolumeReport>) -> String {
     report.and_then(|report| report.target).map_or_else(String::new, |target| format!(" to {target}"))
 }
 
-fn under_way(reason: &Reason, report: Option<&VolumeReport>) -> String {
-    let target = to_target(report);
-    match reason {
-        Reason::Repairing(instance) => format!(
-            "the claim of {instance} is smaller than its siblings and is being raised; this needs no window and no slot"
-        ),
-        Reason::WaitingForBinding(instance) => format!(
-            "the claim of {instance} is smaller than its siblings and not bound yet, so its size cannot change; it is \
-             raised once it is bound"
-        ),
-        Reason::WaitingForCanary(instance) => {
-            format!(
-                "growing{target}: {instance} goes first, the other claims follow once it has the new size"
-            )
-        }
-        Reason::WaitingForStorage { instance, node_step } => {
-            let who = if *node_step { "the node's file-system step" } else { "the storage system" };
-            format!("growing{target}: waiting for {who} on the claim of {instance}")
-        }
-        Reason::WaitingForMount(instance) => format!(
-            "growing{target}: the claim of {instance} is mounted by no pod; its file system grows when a pod mounts it"
-        ),
-        Reason::Releasing => super::releasing(),
-        _other => "more than targetBuffer is free on every member".to_owned(),
-    }
+/// What planned growth says while something holds it.
+fn held(report: Option<&VolumeReport>) -> String {
+    format!("less than targetBuffer is free; growth{} waits", to_target(report))
 }
 
-fn held(reason: &Reason, report: Option<&VolumeReport>) -> String {
-    let target = to_target(report);
-    let want = format!("less than targetBuffer is free; growth{target} waits");
-    match reason {
-        Reason::OutsideWindow => match report.and_then(|report| report.window) {
-            Some((start, end)) => format!(
-                "{want} for the maintenance window from {} to {}; an emergency would not wait",
-                to_text(start),
-                to_text(end)
-            ),
-            None => format!("{want} for the maintenance window; an emergency would not wait"),
-        },
-        Reason::NoWindowAhead => format!(
-            "{want} for a maintenance window, and the schedule never fires again: correct maintenanceWindow.schedule"
-        ),
-        Reason::Confirming => {
-            "less than targetBuffer is free in one sample; the next one, with a newer kubelet time, must confirm it"
-                .to_owned()
-        }
-        Reason::PlannedBudgetSpent => match report.and_then(|report| at(report.budget.next_planned)) {
-            Some(next) => format!(
-                "{want} for a slot, the next one at {next}; the reserve is kept for emergencies; raise \
-                 budget.actionsPerDay to go on sooner"
-            ),
-            None => format!(
-                "{want} for a slot; the reserve is kept for emergencies; raise budget.actionsPerDay to go on sooner"
-            ),
-        },
-        Reason::BudgetSpent => match report.and_then(|report| at(report.budget.next_emergency)) {
-            Some(next) => format!(
-                "growth{target} is wanted and all slots of the last 24 hours are spent, the next one comes at {next}: \
-                 raise budget.actionsPerDay, or free space"
-            ),
-            None => format!(
-                "growth{target} is wanted and all slots of the last 24 hours are spent: raise budget.actionsPerDay, or \
-                 free space"
-            ),
-        },
-        Reason::WalFault => format!(
-            "{want} because WAL piles up behind a fault that it would only hide: repair the archive or the replication \
-             slot (see notices), or set acknowledgeWALRisk; an emergency would not wait"
-        ),
-        Reason::Suspended(why) => suspension(*why),
-        Reason::ShrinkNotYet => super::notice(&headroom_core::report::Notice::ShrinkNotYet),
-        _other => match report.and_then(|report| report.running) {
-            Some(_) => format!(
-                "mode is Paused: the growth{target} is left unfinished; set mode to Apply to go on"
-            ),
-            None => "mode is Paused: nothing is changed; set mode to Apply to go on".to_owned(),
-        },
-    }
+/// `, the next one comes at TIME`, where it is known.
+fn next_slot(time: Option<Timestamp>) -> String {
+    time.map_or_else(String::new, |time| format!(", the next one comes at {}", to_text(time)))
 }
 
-fn pressing(reason: &Reason, report: Option<&VolumeReport>) -> String {
-    let target = to_target(report);
-    let acting = |cause: String| match report.map(|report| (report.state, report.running)) {
-        Some((State::AtLimit, _)) => format!("{cause}, and the limit is reached: raise limit, or free space"),
-        Some((State::BudgetExhausted, _)) => match report.and_then(|report| at(report.budget.next_emergency))
-        {
-            Some(next) => format!(
-                "{cause}, and all slots are spent, the next one comes at {next}: raise budget.actionsPerDay, or free \
-                 space"
-            ),
-            None => format!("{cause}, and all slots are spent: raise budget.actionsPerDay, or free space"),
-        },
-        Some((_, Some((_, Cause::Emergency)))) | None => format!("{cause}: growing{target} at once"),
-        Some((_, Some(_) | None)) => format!("{cause}: growth{target} is wanted at once"),
-    };
-    match reason {
-        Reason::Critical(instance) => acting(format!("the volume of {instance} is critically full")),
-        Reason::DiskFull(instance) => acting(format!("the server of {instance} stopped because its volume is full")),
-        Reason::FullSoon(instance) => {
-            acting(format!("the volume of {instance} would be full before a growth could end"))
-        }
-        Reason::EmergencyDisabled => {
-            "the volume is nearly or entirely full and emergencyGrow.enabled is false: enable it, wait for the window, \
-             or free space"
-                .to_owned()
-        }
-        Reason::LimitBelowClusterSize { cluster_size } => match report {
-            Some(report) => format!(
-                "the Cluster's own size ({cluster_size}) is above limit, so headroom does not grow this volume beyond \
-                 {}: raise limit",
-                report.ceiling
-            ),
-            None => format!(
-                "the Cluster's own size ({cluster_size}) is above limit, so headroom does not grow this volume: raise \
-                 limit"
-            ),
-        },
-        _other => match report {
-            Some(report) => format!(
-                "more space is wanted and the volume is at its ceiling of {}: raise limit (or \
-                 emergencyGrow.emergencyLimit for emergencies), or free space",
-                report.ceiling
-            ),
-            None => "more space is wanted and the volume is at its ceiling: raise limit (or \
-                     emergencyGrow.emergencyLimit for emergencies), or free space"
-                .to_owned(),
-        },
-    }
+fn repairing(instance: &InstanceName) -> String {
+    format!(
+        "the claim of {instance} is smaller than its siblings and is being raised; this needs no window and no slot"
+    )
+}
+
+fn waiting_for_binding(instance: &InstanceName) -> String {
+    format!(
+        "the claim of {instance} is smaller than its siblings and not bound yet, so its size cannot change; it is \
+         raised once it is bound"
+    )
+}
+
+fn outside_window(report: Option<&VolumeReport>) -> String {
+    let when = report
+        .and_then(|report| report.window)
+        .map_or_else(String::new, |(start, end)| format!(" from {} to {}", to_text(start), to_text(end)));
+    format!("{} for the maintenance window{when}; an emergency would not wait", held(report))
+}
+
+fn no_window_ahead(report: Option<&VolumeReport>) -> String {
+    format!(
+        "{} for a maintenance window, and the schedule never fires again: correct maintenanceWindow.schedule",
+        held(report)
+    )
+}
+
+fn confirming() -> String {
+    "less than targetBuffer is free in one sample; the next one, with a newer kubelet time, must confirm it"
+        .to_owned()
+}
+
+fn planned_budget_spent(report: Option<&VolumeReport>) -> String {
+    format!(
+        "{} for a slot{}; the reserve is kept for emergencies; raise budget.actionsPerDay to go on sooner",
+        held(report),
+        next_slot(report.and_then(|report| report.budget.next_planned))
+    )
+}
+
+fn budget_spent(report: Option<&VolumeReport>) -> String {
+    format!(
+        "growth{} is wanted and all slots of the last 24 hours are spent{}: raise budget.actionsPerDay, or free space",
+        to_target(report),
+        next_slot(report.and_then(|report| report.budget.next_emergency))
+    )
+}
+
+fn waiting_for_canary(instance: &InstanceName, report: Option<&VolumeReport>) -> String {
+    format!(
+        "growing{}: {instance} goes first, the other claims follow once it has the new size",
+        to_target(report)
+    )
+}
+
+fn waiting_for_storage(instance: &InstanceName, node_step: bool, report: Option<&VolumeReport>) -> String {
+    let who = if node_step { "the node's file-system step" } else { "the storage system" };
+    format!("growing{}: waiting for {who} on the claim of {instance}", to_target(report))
+}
+
+fn waiting_for_mount(instance: &InstanceName, report: Option<&VolumeReport>) -> String {
+    format!(
+        "growing{}: the claim of {instance} is mounted by no pod; its file system grows when a pod mounts it",
+        to_target(report)
+    )
 }
 
 fn infeasible(instance: &InstanceName, words: &Text) -> String {
     format!(
         "the storage system cannot give the claim of {instance} this size: {words}. Lower limit to what it can give, or \
          ask whoever runs the storage"
+    )
+}
+
+fn canary_stuck(instance: &InstanceName) -> String {
+    format!(
+        "the claim of {instance}, which grows first, made no progress in five minutes, so no other claim was touched \
+         and the slot is given back: see whether the CSI driver's resizer runs and what `kubectl describe pvc` says"
     )
 }
 
@@ -212,45 +170,124 @@ fn refused(instance: &InstanceName, cause: ObstacleCause, words: &Text) -> Strin
     format!("the API server refused to raise the claim of {instance}: {words}. Next step: {step}")
 }
 
-fn set_up(name: &VolumeName, reason: &Reason) -> String {
-    match reason {
-        Reason::NoUsage => {
-            "no usage has been reported by any kubelet yet: this takes a minute or two after a pod starts; if it stays, \
-             see whether headroom may get nodes/stats"
-                .to_owned()
+/// An emergency: what is being done about it, or why nothing is.
+fn pressing(cause: &str, report: Option<&VolumeReport>) -> String {
+    let Some(report) = report else {
+        return format!("{cause}: it grows at once if limit and slots allow it");
+    };
+    let target = to_target(Some(report));
+    match (report.state, report.running) {
+        (State::AtLimit, _) => {
+            format!("{cause}, and the ceiling of {} is reached: raise limit, or free space", report.ceiling)
         }
-        Reason::StaleUsage => {
-            "the newest usage is older than five minutes, so nothing is planned on it; a server that stops for lack of \
-             space is still seen: see whether the pods run and their nodes' kubelets answer"
-                .to_owned()
-        }
-        Reason::NotSizedByClaim(instance) => format!(
-            "the file system of {instance} does not have the size of its claim, so growing the claim would not help: \
-             use a StorageClass whose volumes are sized by the claim"
+        (State::BudgetExhausted, _) => format!(
+            "{cause}, and all slots are spent{}: raise budget.actionsPerDay, or free space",
+            next_slot(report.budget.next_emergency)
         ),
-        Reason::KubeletSilent(node, words) => format!(
-            "the kubelet of node {node} does not answer: {words}. See whether headroom may get nodes/stats and reach \
-             port 10250"
+        (_, Some((_, Cause::Emergency))) => format!("{cause}: growing{target} at once"),
+        (_, Some((_, Cause::Planned | Cause::External)) | None) => {
+            format!("{cause}: growth{target} is wanted at once")
+        }
+    }
+}
+
+fn emergency_disabled() -> String {
+    "the volume is nearly or entirely full and emergencyGrow.enabled is false: enable it, wait for the window, or free \
+     space"
+        .to_owned()
+}
+
+fn limit_reached(report: Option<&VolumeReport>) -> String {
+    let ceiling = report.map_or_else(String::new, |report| format!(" of {}", report.ceiling));
+    format!(
+        "more space is wanted and the volume is at its ceiling{ceiling}: raise limit (or emergencyGrow.emergencyLimit \
+         for emergencies), or free space"
+    )
+}
+
+fn limit_below_cluster_size(cluster_size: Bytes, report: Option<&VolumeReport>) -> String {
+    let beyond = report.map_or_else(String::new, |report| format!(" beyond {}", report.ceiling));
+    format!(
+        "the Cluster's own size ({cluster_size}) is above limit, so headroom does not grow this volume{beyond}: raise \
+         limit"
+    )
+}
+
+fn wal_fault(report: Option<&VolumeReport>) -> String {
+    format!(
+        "{} because WAL piles up behind a fault that it would only hide: repair the archive or the replication slot \
+         (see notices), or set acknowledgeWALRisk; an emergency would not wait",
+        held(report)
+    )
+}
+
+fn no_usage() -> String {
+    "no usage has been reported by any kubelet yet: this takes a minute or two after a pod starts; if it stays, see \
+     whether headroom may get nodes/stats"
+        .to_owned()
+}
+
+fn stale_usage() -> String {
+    "the newest usage is older than five minutes, so nothing is planned on it; a server that stops for lack of space \
+     is still seen: see whether the pods run and their nodes' kubelets answer"
+        .to_owned()
+}
+
+fn not_sized_by_claim(instance: &InstanceName) -> String {
+    format!(
+        "the file system of {instance} does not have the size of its claim, so growing the claim would not help: use a \
+         StorageClass whose volumes are sized by the claim"
+    )
+}
+
+fn kubelet_silent(node: &NodeName, words: &Text) -> String {
+    format!(
+        "the kubelet of node {node} does not answer: {words}. See whether headroom may get nodes/stats and reach port \
+         10250"
+    )
+}
+
+fn class_not_expandable() -> String {
+    "the StorageClass does not allow expansion: set allowVolumeExpansion: true if its driver can expand"
+        .to_owned()
+}
+
+fn online_resize_disabled() -> String {
+    "resizeInUseVolumes is false in the Cluster, so claims in use are not resized: remove it to let this volume grow"
+        .to_owned()
+}
+
+fn static_volume() -> String {
+    "the claim is bound to a static volume without a StorageClass, and nothing would follow a larger request: move the \
+     instance to a dynamically provisioned volume"
+        .to_owned()
+}
+
+fn no_such_volume(name: &VolumeName) -> String {
+    match name {
+        VolumeName::Tablespace(tablespace) => format!(
+            "the Cluster has no tablespace {tablespace} with storage of its own: correct the name or remove it from \
+             spec.tablespaces"
         ),
-        Reason::StorageClassNotExpandable => {
-            "the StorageClass does not allow expansion: set allowVolumeExpansion: true if its driver can expand"
-                .to_owned()
+        VolumeName::Data | VolumeName::Wal => {
+            format!("the Cluster declares no {name} volume: see whether its spec is complete")
         }
-        Reason::OnlineResizeDisabled => {
-            "resizeInUseVolumes is false in the Cluster, so claims in use are not resized: remove it to let this volume \
-             grow"
-                .to_owned()
+    }
+}
+
+fn no_bound_claim() -> String {
+    "no bound claim of this volume has been seen: it is looked at again when the Cluster creates one"
+        .to_owned()
+}
+
+fn paused(report: Option<&VolumeReport>) -> String {
+    match report.and_then(|report| report.running) {
+        Some(_) => {
+            format!(
+                "mode is Paused: the growth{} is left unfinished; set mode to Apply to go on",
+                to_target(report)
+            )
         }
-        Reason::StaticVolume => {
-            "the claim is bound to a static volume without a StorageClass; nothing would follow a larger request".to_owned()
-        }
-        Reason::NoSuchVolume => match name {
-            VolumeName::Tablespace(tablespace) => format!(
-                "the Cluster has no tablespace {tablespace} with storage of its own: correct the name or remove it \
-                 from spec.tablespaces"
-            ),
-            VolumeName::Data | VolumeName::Wal => "the Cluster declares no such volume".to_owned(),
-        },
-        _other => "no bound claim of this volume has been seen: it is looked at again when the Cluster creates one".to_owned(),
+        None => "mode is Paused: nothing is changed; set mode to Apply to go on".to_owned(),
     }
 }

@@ -134,7 +134,7 @@ fn of_volumes<'a>(volumes: impl Iterator<Item = (&'a VolumeName, &'a VolumeRepor
     for (standing, name, volume) in others {
         if *standing > Standing::Fine {
             let reason = ReasonName::from(&volume.reason).as_str();
-            message.push_str(&format!("; {name}: {} ({reason})", state(volume.state)));
+            message = format!("{message}; {name}: {} ({reason})", state(volume.state));
         }
     }
     Summary { standing: *standing, reason: ReasonName::from(&worst.reason).as_str(), message }

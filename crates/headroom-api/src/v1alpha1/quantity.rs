@@ -57,6 +57,7 @@ impl JsonSchema for Quantity {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "x-kubernetes-int-or-string": true,
+            "minimum": 0,
             "maxLength": Self::TEXT_MAX,
             "pattern": Self::PATTERN,
         })

@@ -1,4 +1,7 @@
 //! The CEL rules of the schema. Each message names the field and the cure.
+//!
+//! The API server bounds the estimated cost of all rules together: sizes carry a `maxLength`, and no message turns a
+//! number into text, whose length it takes for unbounded.
 
 use serde_json::{Value, json};
 
@@ -38,12 +41,8 @@ pub(super) fn volume() -> Value {
         },
         {
             "rule": "self.emergencyGrow.criticalThreshold >= 100 - self.targetBuffer + 3",
-            "message": "emergencyGrow.criticalThreshold must be at least 3 points above 100 - targetBuffer: \
-                raise it or raise targetBuffer",
-            "messageExpression": "'emergencyGrow.criticalThreshold (' + string(self.emergencyGrow.criticalThreshold) + \
-                ') must be at least ' + string(103 - self.targetBuffer) + ', which is 100 - targetBuffer + 3: \
-                raise criticalThreshold, or raise targetBuffer to ' + \
-                string(103 - self.emergencyGrow.criticalThreshold) + ' or more'",
+            "message": "emergencyGrow.criticalThreshold must be at least 100 - targetBuffer + 3 (83 with a targetBuffer of 20, \
+                98 with one of 5): raise criticalThreshold or targetBuffer",
         },
         {
             "rule": "!has(self.emergencyGrow.emergencyLimit) || \
@@ -62,9 +61,7 @@ pub(super) fn volume() -> Value {
 pub(super) fn budget() -> Value {
     json!([{
         "rule": "self.reservedForEmergency <= self.actionsPerDay",
-        "message": "budget.reservedForEmergency must not be above budget.actionsPerDay: it is a part of it",
-        "messageExpression": "'budget.reservedForEmergency (' + string(self.reservedForEmergency) + \
-            ') is above budget.actionsPerDay (' + string(self.actionsPerDay) + '): it is a part of it, so lower it'",
+        "message": "budget.reservedForEmergency must not be above budget.actionsPerDay: it is a part of it, so lower it",
         "fieldPath": ".reservedForEmergency",
     }])
 }

@@ -1,4 +1,5 @@
 //! The spec: what users write.
+#![allow(clippy::duplicated_attributes, reason = "every printer column has a json_path and a type")]
 
 use kube_derive::CustomResource;
 use schemars::JsonSchema;

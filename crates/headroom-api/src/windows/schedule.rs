@@ -110,7 +110,7 @@ impl Recurring {
         for _ in 0..MERGES_MAX {
             match self.latest_until(end) {
                 Some(last) if last.saturating_add(self.duration) > end => {
-                    end = last.saturating_add(self.duration)
+                    end = last.saturating_add(self.duration);
                 }
                 Some(_) | None => break,
             }
