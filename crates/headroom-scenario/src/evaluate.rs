@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use headroom_core::{Bytes, names::VolumeName, report::State};
+use headroom_core::{
+    Bytes,
+    names::{InstanceName, VolumeName},
+    report::State,
+};
 
 use crate::{Fact, Trace, trace::ClusterState, view::View, words};
 
@@ -45,7 +49,14 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             None => Err(format!("the gate {} is not held", gate.name())),
         },
         Fact::EveryClaimHas(volume, least) => every_claim_has(view, volume, *least),
-        Fact::UsedAtLeast(volume, percent) => used_at_least(view, volume, *percent),
+        Fact::UsedAtLeast(volume, percent) => match view.primary() {
+            Some(primary) => used_at_least(view, &primary, volume, *percent),
+            None => Err("no primary has been seen".to_owned()),
+        },
+        Fact::EveryMemberUsedAtLeast(volume, percent) => {
+            require(!view.pods.is_empty(), || "no instance has been seen".to_owned())?;
+            view.pods.keys().try_for_each(|member| used_at_least(view, member, volume, *percent))
+        }
         Fact::ServerStopped { code } => {
             let stopped = view.stops.iter().any(|(who, with)| with == code && view.primaries.contains(who));
             require(stopped, || format!("no server of a primary has stopped with exit code {code}"))
@@ -114,16 +125,11 @@ fn every_claim_has(view: &View, volume: &VolumeName, least: Bytes) -> Result<(),
     }
 }
 
-fn used_at_least(view: &View, volume: &VolumeName, percent: u8) -> Result<(), String> {
-    let Some(primary) = view.primary() else { return Err("no primary has been seen".to_owned()) };
-    let Some((capacity, available)) = view.usage.get(&(primary.clone(), volume.clone())) else {
-        return Err(format!("no usage of {volume} of {primary} has been seen"));
+fn used_at_least(view: &View, member: &InstanceName, volume: &VolumeName, percent: u8) -> Result<(), String> {
+    let Some(now) = view.used_percent(member, volume) else {
+        return Err(format!("no usage of {volume} of {member} has been seen"));
     };
-    let used = u128::from(capacity.minus_or_zero(*available).get()).saturating_mul(100);
-    require(used >= u128::from(percent).saturating_mul(u128::from(capacity.get())), || {
-        let now = used.checked_div(u128::from(capacity.get())).unwrap_or(0);
-        format!("{volume} of {primary} is {now} % full, not {percent} %")
-    })
+    require(now >= percent, || format!("{volume} of {member} is {now} % full, not {percent} %"))
 }
 
 /// Whether a volume in this state is on its way to something.

@@ -27,6 +27,8 @@ pub enum Fact {
     EveryClaimHas(VolumeName, Bytes),
     /// The primary's file system of this volume is this full, by the kubelet's own samples.
     UsedAtLeast(VolumeName, u8),
+    /// The file systems of this volume of all members are this full, by the kubelet's own samples.
+    EveryMemberUsedAtLeast(VolumeName, u8),
     /// The server of the primary has stopped with this exit code since the scenario began.
     ServerStopped {
         /// `postgres` container's exit code.

@@ -14,6 +14,9 @@ pub enum Topology {
 }
 
 impl Topology {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::T1, Self::T2, Self::T3];
+
     /// `spec.instances`.
     pub const fn instances(self) -> u32 {
         match self {

@@ -1,6 +1,6 @@
 //! A scenario: data only.
 
-use crate::{Fixture, Gate, Step, expect::Expect};
+use crate::{Fixture, Gate, Step, Topology, expect::Expect};
 
 /// How important a scenario is (requirements).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,17 @@ pub struct Scenario {
     pub expect: Expect,
 }
 
+impl Scenario {
+    /// The id with topology and moment: `p0_01_operator_restart@t2/node-step`.
+    pub fn full_id(&self) -> String {
+        let topology = self.fixture.topology.name();
+        match self.moment {
+            Some(gate) => format!("{}@{topology}/{}", self.id, gate.name()),
+            None => format!("{}@{topology}", self.id),
+        }
+    }
+}
+
 /// A cell of the matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
@@ -40,8 +51,34 @@ pub enum Cell {
         /// The scenario.
         id: &'static str,
         /// The topology.
-        topology: crate::Topology,
+        topology: Topology,
         /// Why there is nothing to run.
         why: &'static str,
     },
+}
+
+impl Cell {
+    /// The id without topology and moment.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Scenario(scenario) => scenario.id,
+            Self::Blank { id, .. } => id,
+        }
+    }
+
+    /// The id with topology and moment.
+    pub fn full_id(&self) -> String {
+        match self {
+            Self::Scenario(scenario) => scenario.full_id(),
+            Self::Blank { id, topology, .. } => format!("{id}@{}", topology.name()),
+        }
+    }
+
+    /// The topology.
+    pub fn topology(&self) -> Topology {
+        match self {
+            Self::Scenario(scenario) => scenario.fixture.topology,
+            Self::Blank { topology, .. } => *topology,
+        }
+    }
 }

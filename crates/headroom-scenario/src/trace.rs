@@ -150,6 +150,42 @@ pub enum What {
     Note(String),
 }
 
+impl What {
+    /// What a user or application did.
+    pub fn act(&self) -> Option<&Act> {
+        if let Self::Acted(act) = self { Some(act) } else { None }
+    }
+
+    /// The claim it shows.
+    pub fn claim(&self) -> Option<&ClaimState> {
+        if let Self::Claim(claim) = self { Some(claim) } else { None }
+    }
+
+    /// The pod it shows.
+    pub fn pod(&self) -> Option<&PodState> {
+        if let Self::Pod(pod) = self { Some(pod) } else { None }
+    }
+
+    /// The Cluster it shows.
+    pub fn cluster(&self) -> Option<&ClusterState> {
+        if let Self::Cluster(cluster) = self { Some(cluster) } else { None }
+    }
+
+    /// The status it shows.
+    pub fn storage(&self) -> Option<&StorageState> {
+        if let Self::Storage(storage) = self { Some(storage) } else { None }
+    }
+
+    /// The raise of a claim by the operator.
+    pub fn raise(&self) -> Option<(&InstanceName, &VolumeName, Bytes)> {
+        if let Self::OperatorWrote(Written::Claim { instance, volume, to }) = self {
+            Some((instance, volume, *to))
+        } else {
+            None
+        }
+    }
+}
+
 /// A write by the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {

@@ -12,7 +12,7 @@ use headroom_core::{
 
 use crate::{
     Act, Gate,
-    trace::{ACCURACY_MS, ClaimState, ClusterState, PodState, StorageState, Trace, What},
+    trace::{ACCURACY_MS, ClaimState, ClusterState, Entry, PodState, StorageState, Trace, What},
 };
 
 /// Latest object states, and what has been seen since the fixture was ready.
@@ -100,10 +100,15 @@ impl View {
     /// Takes in the entries that were appended since the last call.
     pub fn catch_up(&mut self, trace: &Trace) {
         for entry in trace.entries.iter().skip(self.read) {
-            self.now_ms = self.now_ms.max(entry.at_ms);
-            self.absorb(entry.at_ms, &entry.what);
+            self.take(entry);
         }
-        self.read = trace.entries.len();
+    }
+
+    /// Takes in the next entry.
+    pub(crate) fn take(&mut self, entry: &Entry) {
+        self.read = self.read.saturating_add(1);
+        self.now_ms = self.now_ms.max(entry.at_ms);
+        self.absorb(entry.at_ms, &entry.what);
     }
 
     /// Takes in one entry of time `at_ms`.
@@ -217,6 +222,13 @@ impl View {
     /// The primary by the Cluster's status.
     pub fn primary(&self) -> Option<InstanceName> {
         self.cluster.as_ref()?.primary.as_deref().map(InstanceName::from)
+    }
+
+    /// Used share of a file system by its newest sample, in whole percents rounded down.
+    pub fn used_percent(&self, member: &InstanceName, volume: &VolumeName) -> Option<u8> {
+        let (capacity, available) = self.usage.get(&(member.clone(), volume.clone()))?;
+        let used = u128::from(capacity.minus_or_zero(*available).get()).saturating_mul(100);
+        u8::try_from(used.checked_div(u128::from(capacity.get()))?).ok()
     }
 
     /// Claims of one volume.
