@@ -1,0 +1,24 @@
+//! The cluster world: any Kubernetes cluster with CloudNativePG and an expandable StorageClass.
+//!
+//! A namespace per scenario holds the Cluster, its DynamicStorage and a client pod (the Cluster's own image) that
+//! writes through the `-rw` service. Watches and kubelet samples are appended to the same kind of trace that the
+//! simulator writes; waits look at that trace only, so an edge that was missed still counts.
+
+mod connect;
+mod gates;
+mod install;
+mod kubelet;
+mod manifests;
+mod observe;
+mod operator;
+mod parse;
+mod pod;
+mod recorder;
+mod sql;
+mod wait;
+mod window;
+mod world;
+mod writer;
+
+pub(crate) use connect::{ClusterOptions, Connection};
+pub(crate) use world::ClusterWorld;

@@ -1,0 +1,61 @@
+//! Gates that the lab's CSI driver can hold.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use headroom_csi::gate::{BlockingClient, Step, VolumeSelector};
+use headroom_scenario::{Gate, WorldError};
+
+use super::connect::failed;
+
+/// The gates of one fixture's claims.
+pub(crate) struct Gates {
+    client: BlockingClient,
+    claims: Vec<VolumeSelector>,
+}
+
+impl Gates {
+    /// Gates for these claims of a namespace, through the sockets of the lab at `lab`.
+    pub(crate) fn new(lab: &Path, namespace: &str, claims: impl IntoIterator<Item = String>) -> Self {
+        let claims = claims.into_iter().map(|claim| VolumeSelector::claim(namespace, claim)).collect();
+        Self { client: BlockingClient::new(sockets(lab)), claims }
+    }
+
+    /// The step of the driver behind a gate; `None`: only a simulator can hold it.
+    pub(crate) fn step(gate: Gate) -> Option<Step> {
+        match gate {
+            Gate::ControllerStep => Some(Step::Controller),
+            Gate::NodeStep => Some(Step::Node),
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => None,
+        }
+    }
+
+    /// Holds the gate for every claim.
+    pub(crate) fn hold(&self, gate: Gate) -> Result<(), WorldError> {
+        let step = Self::step(gate).ok_or_else(|| failed("hold the gate", &"a cluster cannot hold it"))?;
+        self.claims.iter().try_for_each(|claim| {
+            self.client.hold(step, claim).map_err(|error| failed("hold the gate", &error))
+        })
+    }
+
+    /// Lets it go.
+    pub(crate) fn release(&self, gate: Gate) -> Result<(), WorldError> {
+        let step = Self::step(gate).ok_or_else(|| failed("release the gate", &"a cluster cannot hold it"))?;
+        self.claims.iter().try_for_each(|claim| {
+            let released = self.client.release(step, claim);
+            released.map(|_| ()).map_err(|error| failed("release the gate", &error))
+        })
+    }
+
+    /// Whether a call of any of the claims waits at the gate, by now or within `patience`.
+    pub(crate) fn reached(&self, gate: Gate, patience: Duration) -> bool {
+        let Some(step) = Self::step(gate) else { return false };
+        self.claims.iter().any(|claim| self.client.wait_reached(step, claim, patience).is_ok_and(|gate| gate.is_some()))
+    }
+}
+
+/// The sockets of the lab's driver processes.
+fn sockets(lab: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(lab.join("gates")) else { return Vec::new() };
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+}

@@ -1,0 +1,74 @@
+//! Makes sure that headroom runs in the cluster before scenarios begin.
+
+use std::path::Path;
+use std::process::Command;
+
+use headroom_scenario::WorldError;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+
+use super::{
+    connect::{Connection, failed},
+    operator::{self, DEPLOYMENT, NAMESPACE},
+};
+
+/// Whether to install headroom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Install {
+    /// When it is missing and the cluster is the lab.
+    Missing,
+    /// Build and install this checkout, in the lab.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Installs headroom when asked for and waits until it is ready.
+///
+/// # Errors
+/// When it is missing and may not or cannot be installed; the message says how to.
+pub(crate) fn ensure(connection: &Connection, install: Install) -> Result<(), WorldError> {
+    let deployments = Api::<Deployment>::namespaced(connection.client.clone(), NAMESPACE);
+    let present = connection
+        .runtime
+        .block_on(deployments.get_opt(DEPLOYMENT))
+        .map_err(|error| failed("look for the operator", &error))?
+        .is_some();
+    match (install, present, connection.is_lab) {
+        (Install::Always, _, true) | (Install::Missing, false, true) => {
+            from_checkout()?;
+            // A pod of the old image must not serve on: the tag is the same.
+            connection.runtime.block_on(operator::kill(&connection.client))?;
+        }
+        (Install::Missing | Install::Never, true, _) => {}
+        (Install::Always, _, false) | (Install::Missing | Install::Never, false, _) => {
+            return Err(failed(
+                "find headroom in the cluster",
+                &"no Deployment headroom-system/headroom; build and push the image (`cargo xtask image`), then \
+                  `kubectl apply --server-side -k deploy`",
+            ));
+        }
+    }
+    connection.runtime.block_on(operator::scale(&connection.client, 1))
+}
+
+fn from_checkout() -> Result<(), WorldError> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let steps: [&[&str]; 3] = [
+        &["xtask", "image", "--output", "target/headroom-image.tar"],
+        &["lab", "load-image", "target/headroom-image.tar"],
+        &["lab", "kubectl", "--", "apply", "--server-side", "--force-conflicts", "-k", "deploy"],
+    ];
+    for step in steps {
+        crate::talk(&format!("cargo {}", step.join(" ")));
+        let status = Command::new("cargo")
+            .current_dir(&root)
+            .args(step)
+            .status()
+            .map_err(|error| failed("start cargo", &error))?;
+        if !status.success() {
+            return Err(failed("install headroom", &format!("`cargo {}` failed: {status}", step.join(" "))));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Kubernetes objects as JSON → what the trace holds of them.
+
+use headroom_core::{
+    Bytes,
+    ledger::Cause,
+    names::{InstanceName, VolumeName},
+    quantity,
+    report::State,
+};
+use headroom_scenario::trace::{ClaimState, ClusterState, PodState, StorageState, VolumeState};
+use serde_json::Value;
+
+fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer).and_then(Value::as_str)
+}
+
+fn number(object: &Value, pointer: &str) -> u32 {
+    object.pointer(pointer).and_then(Value::as_u64).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
+}
+
+fn bytes(object: &Value, pointer: &str) -> Option<Bytes> {
+    match object.pointer(pointer)? {
+        Value::String(text) => quantity::parse(text).ok(),
+        Value::Number(number) => number.as_u64().map(Bytes::new),
+        _ => None,
+    }
+}
+
+fn terminating(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let found = conditions.iter().find(|condition| text(condition, "/type") == Some(kind))?;
+    text(found, "/status")
+}
+
+/// Which claim this is, by CNPG's labels; `None` for claims of others.
+pub(crate) fn claim_identity(object: &Value) -> Option<(InstanceName, VolumeName)> {
+    let instance = text(object, "/metadata/labels/cnpg.io~1instanceName")?;
+    let volume = match text(object, "/metadata/labels/cnpg.io~1pvcRole")? {
+        "PG_DATA" => VolumeName::Data,
+        "PG_WAL" => VolumeName::Wal,
+        "PG_TABLESPACE" => {
+            VolumeName::Tablespace(text(object, "/metadata/labels/cnpg.io~1tablespaceName")?.into())
+        }
+        _ => return None,
+    };
+    Some((instance.into(), volume))
+}
+
+/// A claim of the Cluster.
+pub(crate) fn claim(object: &Value) -> Option<ClaimState> {
+    let (instance, volume) = claim_identity(object)?;
+    Some(ClaimState {
+        instance,
+        volume,
+        uid: text(object, "/metadata/uid")?.to_owned(),
+        requested: bytes(object, "/spec/resources/requests/storage")?,
+        capacity: bytes(object, "/status/capacity/storage"),
+        terminating: terminating(object),
+        file_system_pending: condition(object, "FileSystemResizePending") == Some("True"),
+    })
+}
+
+/// Who wrote the present request of a claim, by `managedFields`.
+pub(crate) fn request_manager(object: &Value) -> Option<&str> {
+    let managers = object.pointer("/metadata/managedFields")?.as_array()?;
+    let owner = managers.iter().find(|manager| {
+        manager.pointer("/fieldsV1/f:spec/f:resources/f:requests/f:storage").is_some()
+            && text(manager, "/subresource").is_none()
+    })?;
+    text(owner, "/manager")
+}
+
+/// An instance pod; `None` for job pods and others.
+pub(crate) fn pod(object: &Value) -> Option<PodState> {
+    if text(object, "/metadata/labels/cnpg.io~1podRole") != Some("instance") {
+        return None;
+    }
+    let statuses = object.pointer("/status/containerStatuses").and_then(Value::as_array);
+    let postgres = statuses
+        .and_then(|list| list.iter().find(|status| text(status, "/name") == Some("postgres")))
+        .unwrap_or(&Value::Null);
+    let exit = postgres
+        .pointer("/state/terminated/exitCode")
+        .or_else(|| postgres.pointer("/lastState/terminated/exitCode"))
+        .and_then(Value::as_i64)
+        .and_then(|code| i32::try_from(code).ok());
+    Some(PodState {
+        instance: text(object, "/metadata/labels/cnpg.io~1instanceName")?.into(),
+        uid: text(object, "/metadata/uid")?.to_owned(),
+        ready: condition(object, "Ready") == Some("True"),
+        restarts: number(postgres, "/restartCount"),
+        last_exit: exit,
+        terminating: terminating(object),
+    })
+}
+
+/// The Cluster.
+pub(crate) fn cluster(object: &Value) -> ClusterState {
+    ClusterState {
+        phase: text(object, "/status/phase").unwrap_or("").to_owned(),
+        wanted: number(object, "/spec/instances"),
+        instances: number(object, "/status/instances"),
+        ready: number(object, "/status/readyInstances"),
+        primary: text(object, "/status/currentPrimary").map(str::to_owned),
+        target_primary: text(object, "/status/targetPrimary").map(str::to_owned),
+    }
+}
+
+/// The DynamicStorage's status.
+pub(crate) fn storage(object: &Value) -> StorageState {
+    let sizing = object.pointer("/status/storageSizing");
+    let mut volumes = Vec::new();
+    if let Some(data) = sizing.and_then(|sizing| sizing.get("data")) {
+        volumes.extend(volume(VolumeName::Data, data));
+    }
+    let tablespaces = sizing.and_then(|sizing| sizing.get("tablespaces")).and_then(Value::as_array);
+    for tablespace in tablespaces.into_iter().flatten() {
+        if let Some(name) = text(tablespace, "/name") {
+            volumes.extend(volume(VolumeName::Tablespace(name.into()), tablespace));
+        }
+    }
+    StorageState {
+        observed_generation: u64::from(number(object, "/status/observedGeneration")),
+        generation: u64::from(number(object, "/metadata/generation")),
+        ready: condition(object, "Ready") == Some("True"),
+        volumes,
+    }
+}
+
+fn volume(name: VolumeName, object: &Value) -> Option<VolumeState> {
+    let actions = object.pointer("/actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    Some(VolumeState {
+        volume: name,
+        state: state(text(object, "/state")?)?,
+        reason: text(object, "/reason").unwrap_or("").to_owned(),
+        effective: bytes(object, "/effectiveSize"),
+        target: bytes(object, "/targetSize"),
+        running: text(object, "/growth/cause").and_then(cause),
+        ledger: actions
+            .iter()
+            .filter_map(|action| {
+                let completed = action.get("completedAt").is_some_and(|at| !at.is_null());
+                Some((cause(text(action, "/cause")?)?, bytes(action, "/to")?, completed))
+            })
+            .collect(),
+    })
+}
+
+fn cause(word: &str) -> Option<Cause> {
+    match word {
+        "Planned" => Some(Cause::Planned),
+        "Emergency" => Some(Cause::Emergency),
+        "External" => Some(Cause::External),
+        _ => None,
+    }
+}
+
+/// A state by the word of the API.
+fn state(word: &str) -> Option<State> {
+    const STATES: [(&str, State); 12] = [
+        ("Balanced", State::Balanced),
+        ("PendingGrowth", State::PendingGrowth),
+        ("Growing", State::Growing),
+        ("Emergency", State::Emergency),
+        ("AtLimit", State::AtLimit),
+        ("BudgetExhausted", State::BudgetExhausted),
+        ("PendingShrink", State::PendingShrink),
+        ("Shrinking", State::Shrinking),
+        ("WaitingForUsage", State::WaitingForUsage),
+        ("Blocked", State::Blocked),
+        ("Suspended", State::Suspended),
+        ("Paused", State::Paused),
+    ];
+    STATES.iter().find(|(name, _)| *name == word).map(|(_, state)| *state)
+}

@@ -1,0 +1,208 @@
+//! PostgreSQL through its own tools, inside the instances' pods.
+
+use std::time::{Duration, Instant};
+
+use headroom_core::{Bytes, names::VolumeName};
+use headroom_scenario::WorldError;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+
+use super::{
+    connect::failed,
+    manifests::TABLESPACE,
+    pod::{self, Output},
+};
+
+/// One command of `psql` or `df`.
+const COMMAND: Duration = Duration::from_secs(60);
+/// Rows of about 1 KiB in one mebibyte.
+const ROWS_PER_MEBIBYTE: u64 = 960;
+/// The most that one statement inserts.
+const CHUNK: u64 = 32 << 20;
+
+/// The instance that is spoken to.
+pub(crate) struct Server<'a> {
+    pub(crate) pods: &'a Api<Pod>,
+    pub(crate) pod: String,
+    /// The Cluster has a WAL volume of its own.
+    pub(crate) separate_wal: bool,
+}
+
+/// How a fill without end ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The server refused for lack of space and runs on.
+    NoSpace,
+    /// The server went away.
+    Stopped,
+    /// The volume grew past the mark.
+    Grown,
+}
+
+impl Server<'_> {
+    /// Runs SQL as superuser through the local socket.
+    pub(crate) async fn psql(&self, sql: &str) -> Result<Output, WorldError> {
+        let command = ["psql", "-U", "postgres", "-d", "app", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", sql];
+        pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND).await
+    }
+
+    /// The same, where failure is an error.
+    pub(crate) async fn must(&self, sql: &str) -> Result<String, WorldError> {
+        let output = self.psql(sql).await?;
+        if output.success {
+            return Ok(output.stdout.trim().to_owned());
+        }
+        Err(failed(&format!("run SQL in {}", self.pod), &output.stderr.trim()))
+    }
+
+    /// Makes the tables that fills and checks use.
+    pub(crate) async fn prepare(&self, tablespace: bool) -> Result<(), WorldError> {
+        self.must(
+            "create table sentinel as select n, md5(n::text) as digest from generate_series(1, 20000) n; \
+             alter table sentinel add primary key (n); \
+             create table filler (payload text) with (autovacuum_enabled = off); \
+             alter table filler alter payload set storage plain; \
+             create table ledger (n bigint primary key, at timestamptz not null default clock_timestamp()); \
+             alter table ledger owner to app;",
+        )
+        .await?;
+        if tablespace {
+            self.must(&format!(
+                "create table filler_{TABLESPACE} (payload text) with (autovacuum_enabled = off) tablespace {TABLESPACE}; \
+                 alter table filler_{TABLESPACE} alter payload set storage plain;"
+            ))
+            .await?;
+        }
+        self.must("checkpoint").await.map(|_| ())
+    }
+
+    /// Size of the file system of a volume and what is available in it.
+    pub(crate) async fn file_system(&self, volume: &VolumeName) -> Result<(Bytes, Bytes), WorldError> {
+        let path = match volume {
+            VolumeName::Data => "/var/lib/postgresql/data".to_owned(),
+            VolumeName::Wal => "/var/lib/postgresql/wal".to_owned(),
+            VolumeName::Tablespace(name) => format!("/var/lib/postgresql/tablespaces/{name}"),
+        };
+        let command = ["df", "-B1", "--output=size,avail", &path];
+        let output = pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND).await?;
+        let numbers: Vec<u64> =
+            output.stdout.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        match numbers.as_slice() {
+            [size, available] => Ok((Bytes::new(*size), Bytes::new(*available))),
+            _ => Err(failed(&format!("measure {path} in {}", self.pod), &output.stderr.trim())),
+        }
+    }
+
+    /// Inserts real rows until the volume is `percent` full.
+    pub(crate) async fn fill(&self, volume: &VolumeName, percent: u8, limit: Duration) -> Result<(), WorldError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let (size, available) = self.file_system(volume).await?;
+            let used = size.minus_or_zero(available).get();
+            let wanted = size.get() / 100 * u64::from(percent);
+            if used >= wanted {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let why = format!("{} % used of {percent} % after {} s", used * 100 / size.get().max(1), limit.as_secs());
+                return Err(failed(&format!("fill {volume}"), &why));
+            }
+            // Half of what is missing at a time: WAL takes a share that the checkpoint then gives back.
+            let missing = wanted - used;
+            let chunk = (missing / 2).clamp(missing.min(1 << 20), CHUNK);
+            self.must(&insert(volume, chunk)?).await?;
+            self.must("checkpoint").await?;
+        }
+    }
+
+    /// Inserts until the server refuses or stops, or the volume has grown past `stop_at`.
+    pub(crate) async fn fill_until_refused(
+        &self,
+        volume: &VolumeName,
+        stop_at: Bytes,
+        limit: Duration,
+    ) -> Result<Refusal, WorldError> {
+        let deadline = Instant::now() + limit;
+        let mut chunk = CHUNK;
+        while Instant::now() < deadline {
+            if self.file_system(volume).await.is_ok_and(|(size, _)| size >= stop_at) {
+                return Ok(Refusal::Grown);
+            }
+            let output = match self.psql(&insert(volume, chunk)?).await {
+                Ok(output) => output,
+                // The pod cannot be spoken to any more: its server is what answers there.
+                Err(_) => return Ok(Refusal::Stopped),
+            };
+            if output.success {
+                continue;
+            }
+            if !output.stderr.contains("No space left") {
+                return Ok(Refusal::Stopped);
+            }
+            if chunk > 8 << 10 {
+                chunk /= 4;
+                continue;
+            }
+            if matches!(volume, VolumeName::Tablespace(_)) {
+                return Ok(Refusal::NoSpace);
+            }
+            // The last bytes: a full data volume stops the server at the next checkpoint when WAL is elsewhere, and at
+            // the next new segment when WAL is in it.
+            let last = if self.separate_wal { "checkpoint" } else { "select pg_switch_wal(); insert into ledger values (-1) on conflict do nothing; checkpoint" };
+            match self.psql(last).await {
+                Ok(output) if output.success || output.stderr.contains("No space left") => {}
+                _ => return Ok(Refusal::Stopped),
+            }
+        }
+        Err(failed(&format!("fill {volume} until the server refuses"), &format!("not within {} s", limit.as_secs())))
+    }
+
+    /// Checksum of the sentinel table.
+    pub(crate) async fn sentinel(&self) -> Result<String, WorldError> {
+        self.must("select md5(string_agg(digest, '' order by n)) from sentinel").await
+    }
+
+    /// How many of the acknowledged rows up to `last` that are not among `unacknowledged` are missing.
+    pub(crate) async fn count_rows(&self, numbers: &[u64]) -> Result<u64, WorldError> {
+        let mut found = 0;
+        for part in numbers.chunks(2000) {
+            let list: Vec<String> = part.iter().map(u64::to_string).collect();
+            let sql = format!("select count(*) from ledger where n in ({})", list.join(","));
+            let count = self.must(&sql).await?;
+            found += count.parse::<u64>().map_err(|error| failed("count rows", &error))?;
+        }
+        Ok(found)
+    }
+
+    /// Runs `pg_amcheck` over the application's database.
+    pub(crate) async fn amcheck(&self) -> Result<bool, WorldError> {
+        let command =
+            ["pg_amcheck", "-U", "postgres", "-d", "app", "--install-missing", "--heapallindexed"];
+        let output = pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND * 3).await?;
+        Ok(output.success && output.stdout.trim().is_empty())
+    }
+}
+
+/// A statement that inserts about `bytes` into a volume.
+fn insert(volume: &VolumeName, bytes: u64) -> Result<String, WorldError> {
+    let table = match volume {
+        VolumeName::Data => "filler".to_owned(),
+        VolumeName::Tablespace(name) => format!("filler_{name}"),
+        VolumeName::Wal => return Err(failed("fill the WAL volume", &"rows do not go there")),
+    };
+    let rows = (bytes * ROWS_PER_MEBIBYTE / (1 << 20)).max(1);
+    Ok(format!("insert into {table} select repeat(md5(random()::text), 31) from generate_series(1, {rows})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fill_inserts_about_a_kibibyte_a_row_and_at_least_one_row() {
+        let rows = |bytes| insert(&VolumeName::Data, bytes).unwrap_or_else(|error| error.to_string());
+        assert!(rows(1 << 20).ends_with("generate_series(1, 960)"));
+        assert!(rows(1).ends_with("generate_series(1, 1)"));
+        assert!(insert(&VolumeName::Wal, 1).is_err());
+    }
+}

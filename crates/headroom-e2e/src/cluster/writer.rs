@@ -1,0 +1,102 @@
+//! The writer: one row after another through the `-rw` service, with a ledger of what was acknowledged.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+use std::time::{Duration, Instant};
+
+use headroom_scenario::What;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::task::JoinHandle;
+
+use super::{manifests::CLIENT, pod, recorder::Recorder, wait};
+
+/// A running writer.
+pub(crate) struct Writer {
+    task: JoinHandle<()>,
+    acknowledged: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Writer {
+    /// Starts writing `rows_per_second`.
+    pub(crate) fn start(pods: Api<Pod>, recorder: Recorder, rows_per_second: u32) -> Self {
+        let acknowledged = Arc::new(Mutex::new(Vec::new()));
+        let task = tokio::spawn(run(pods, recorder, rows_per_second, acknowledged.clone()));
+        Self { task, acknowledged }
+    }
+
+    /// The numbers of all rows acknowledged so far.
+    pub(crate) fn acknowledged(&self) -> Vec<u64> {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops writing.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+/// Writes from number `$1` on, a row each `$2` seconds, and says of each how it went.
+const SCRIPT: &str = r#"
+n=$1
+while :; do
+  if out=$(psql -qAtX -v ON_ERROR_STOP=1 -c "insert into ledger (n) values ($n)" 2>&1); then
+    echo "ack $n"
+  else
+    case "$out" in *"No space left"*) echo "full $n" ;; *) echo "lost $n" ;; esac
+  fi
+  n=$((n + 1))
+  sleep "$2"
+done
+"#;
+
+async fn run(pods: Api<Pod>, recorder: Recorder, rows_per_second: u32, acknowledged: Arc<Mutex<Vec<u64>>>) {
+    let next = AtomicU64::new(1);
+    let pause = format!("{:.3}", 1.0 / f64::from(rows_per_second.max(1)));
+    loop {
+        let from = next.load(Ordering::Relaxed).to_string();
+        let command = ["bash", "-c", SCRIPT, "writer", &from, &pause];
+        if let Ok(mut process) = pod::start(&pods, CLIENT, CLIENT, &command).await
+            && let Some(stdout) = process.stdout()
+        {
+            read(BufReader::new(stdout), &recorder, &next, &acknowledged).await;
+        }
+        // The stream broke (a node or the API server went away): go on with fresh numbers.
+        next.fetch_add(1000, Ordering::Relaxed);
+        wait::pause(Duration::from_secs(1)).await;
+    }
+}
+
+async fn read(
+    stdout: BufReader<impl tokio::io::AsyncRead + Unpin>,
+    recorder: &Recorder,
+    next: &AtomicU64,
+    acknowledged: &Mutex<Vec<u64>>,
+) {
+    let mut lines = stdout.lines();
+    let mut told: Option<Instant> = None;
+    let mut failing = false;
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Some((how, number)) = line.split_once(' ') else { continue };
+        let Ok(number) = number.parse::<u64>() else { continue };
+        next.store(number + 1, Ordering::Relaxed);
+        if how == "ack" {
+            let count = {
+                let mut list = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+                list.push(number);
+                list.len()
+            };
+            if failing || told.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+                recorder.push(What::Acknowledged(count as u64));
+                told = Some(Instant::now());
+            }
+            failing = false;
+        } else if !failing {
+            failing = true;
+            recorder.push(What::InsertFailed { no_space: how == "full" });
+        }
+    }
+}
