@@ -1,8 +1,14 @@
-//! An independent second opinion on every decision. Shares only types with `decide`.
+//! An independent second opinion on every decision. Shares only types with `decide`: its arithmetic and its judgement of
+//! what was seen are its own, so that a mistake there is not repeated here.
+
+mod actions;
+mod growth;
+mod ledger;
+mod sizes;
 
 use alloc::vec::Vec;
 
-use crate::{Decision, Observation, Policy, Record, Timestamp};
+use crate::{Decision, Observation, Policy, Record, Timestamp, policy::VolumePolicy, record::VolumeRecord};
 
 /// One objection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +29,75 @@ pub enum Severity {
 }
 
 /// Looks at a decision and objects.
+///
+/// `before` is the record that the decision was made from. An empty answer is the normal one.
 pub fn lint(
-    _policy: &Policy,
-    _seen: &Observation,
-    _before: &Record,
-    _decision: &Decision,
-    _now: Timestamp,
+    policy: &Policy,
+    seen: &Observation,
+    before: &Record,
+    decision: &Decision,
+    now: Timestamp,
 ) -> Vec<Finding> {
-    Vec::new()
+    let mut case = Case { policy, seen, before, decision, now, findings: Vec::new() };
+    actions::check(&mut case);
+    sizes::check(&mut case);
+    if decision.record.sequence < before.sequence {
+        case.object("SequenceDecreased");
+    }
+    for (name, earlier) in &before.volumes {
+        match decision.record.volumes.get(name) {
+            None => case.object("VolumeForgotten"),
+            Some(later) if later.effective < earlier.effective => case.object("EffectiveDecreased"),
+            Some(_) => {}
+        }
+    }
+    for (name, later) in &decision.record.volumes {
+        let earlier = before.volumes.get(name);
+        let unchanged = earlier == Some(later);
+        if let Some(rules) = policy.volumes.get(name).filter(|_| !unchanged) {
+            let volume = Volume { name, rules, earlier, later };
+            ledger::check(&mut case, &volume);
+            growth::check(&mut case, &volume);
+        } else if !unchanged {
+            case.object("VolumeNotInPolicy");
+        }
+    }
+    if decision.wake.is_some_and(|wake| wake <= now) {
+        case.findings.push(Finding { severity: Severity::Warning, code: "WakeInPast" });
+    }
+    case.findings
+}
+
+/// What is judged, and what was found so far.
+struct Case<'a> {
+    policy: &'a Policy,
+    seen: &'a Observation,
+    before: &'a Record,
+    decision: &'a Decision,
+    now: Timestamp,
+    findings: Vec<Finding>,
+}
+
+impl Case<'_> {
+    /// Objects, once per code.
+    fn object(&mut self, code: &'static str) {
+        if self.findings.iter().all(|finding| finding.code != code) {
+            self.findings.push(Finding { severity: Severity::Fatal, code });
+        }
+    }
+
+    /// Objects unless `holds`.
+    fn require(&mut self, holds: bool, code: &'static str) {
+        if !holds {
+            self.object(code);
+        }
+    }
+}
+
+/// One volume whose record changes.
+struct Volume<'a> {
+    name: &'a crate::names::VolumeName,
+    rules: &'a VolumePolicy,
+    earlier: Option<&'a VolumeRecord>,
+    later: &'a VolumeRecord,
 }
