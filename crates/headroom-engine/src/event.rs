@@ -1,5 +1,7 @@
 //! What can happen to the engine: the only door in.
 
+use alloc::{boxed::Box, vec::Vec};
+
 use headroom_core::{
     names::{ClusterKey, InstanceName, NodeName, ObjectName, Text, Uid, Version, VolumeName},
     observation::{ClaimSeen, ClusterSeen, PodSeen},
@@ -17,10 +19,12 @@ pub enum Event {
     Gone(Kind, ClusterKey, ObjectName, Option<Version>),
     /// A list of this kind begins: what it does not name is gone when it is done.
     ListBegan(Kind),
-    /// The list is complete.
+    /// The list is complete. Nothing is decided before every kind has been listed once.
     ListDone(Kind),
     /// An object of this kind could not be decoded; the watch goes on.
     Unreadable(Kind, ClusterKey, Text),
+    /// The watch of this kind is alive though nothing changed (a bookmark).
+    Alive(Kind),
     /// A kubelet answered a poll.
     Sampled(NodeName, Result<Vec<ClaimSample>, Text>),
     /// A request was answered.

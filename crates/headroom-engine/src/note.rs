@@ -1,5 +1,7 @@
 //! Messages for people that may be lost.
 
+use alloc::vec::Vec;
+
 use headroom_core::{
     Bytes,
     ledger::Cause,

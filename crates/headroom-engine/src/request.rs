@@ -1,5 +1,7 @@
 //! Requests to the API server and their answers.
 
+use alloc::{boxed::Box, vec::Vec};
+
 use headroom_core::{
     Action, Record,
     names::{ClusterKey, InstanceName, ObjectId, Text, Version},

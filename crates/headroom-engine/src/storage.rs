@@ -1,12 +1,12 @@
 //! The DynamicStorage as the engine sees it.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 
 use headroom_core::{
     Policy, Record, Timestamp,
     names::{ClusterKey, VolumeName},
     observation::StorageMeta,
-    report::{Problem, Verdict},
+    report::{Problem, State, Verdict},
     window::{WindowSpec, Windows},
 };
 
@@ -27,6 +27,26 @@ pub struct StorageSeen {
     pub record: Result<Record, Problem>,
     /// Digest of the stored status, to compare with what would be written ([`DigestStatus`]).
     pub digest: u64,
+    /// What the stored status tells people.
+    pub published: Published,
+}
+
+/// What a stored status tells people: tells apart a change worth a prompt write and a message from one that can wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// `status.observedGeneration`; `None` before the first write.
+    pub generation: Option<u64>,
+    /// The `Stalled` condition is true: the last verdict was a refusal.
+    pub stalled: bool,
+    /// `state` of each volume in `status.storageSizing` that can be read.
+    pub states: BTreeMap<VolumeName, State>,
+}
+
+impl Published {
+    /// An empty status.
+    pub const fn nothing() -> Self {
+        Self { generation: None, stalled: false, states: BTreeMap::new() }
+    }
 }
 
 /// Resolves a maintenance window around a time. Given to the engine by its owner, because cron and time zones live in

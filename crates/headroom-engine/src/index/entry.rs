@@ -1,0 +1,154 @@
+//! What is held of one Cluster.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use headroom_core::{
+    Bytes, Timestamp,
+    names::{InstanceName, ObjectName, Text, Uid, Version, VolumeName},
+    observation::{ClaimSeen, ClusterSeen, Obstacle, PodSeen, WalSeen},
+    usage::Samples,
+};
+
+use super::kept::Kept;
+use crate::{Kind, StorageSeen};
+
+/// Everything of one Cluster: objects, and evidence beside the object it speaks of, so that it goes with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Our object.
+    pub(crate) storage: Option<Kept<StorageSeen>>,
+    /// The Cluster.
+    pub(crate) cluster: Option<Kept<ClusterSeen>>,
+    /// Its claims by name.
+    pub(crate) claims: BTreeMap<ObjectName, Kept<ClaimHeld>>,
+    /// Its instance pods by name.
+    pub(crate) pods: BTreeMap<ObjectName, Kept<PodHeld>>,
+    /// Kinds of which an object of this Cluster could not be decoded, and since when.
+    pub(crate) unreadable: BTreeMap<Kind, Unreadable>,
+    /// What the primary's status endpoint said.
+    pub(crate) wal: Option<WalSeen>,
+    /// Refusals that concern the Cluster or our object.
+    pub(crate) obstacles: BTreeMap<Uid, Obstacle>,
+    /// Objects that a watch reported while a request is in flight; `None` while none is.
+    pub(crate) touched: Option<BTreeMap<(Kind, ObjectName), Touch>>,
+}
+
+/// A claim with its evidence.
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimHeld {
+    /// Whose.
+    pub(crate) instance: InstanceName,
+    /// Which volume.
+    pub(crate) volume: VolumeName,
+    /// Its StorageClass.
+    pub(crate) class: Option<ObjectName>,
+    /// The claim; `growable` is looked up when it is shown.
+    pub(crate) claim: ClaimSeen,
+    /// Usage of this very claim (by uid).
+    pub(crate) samples: Samples,
+    /// The last refusal.
+    pub(crate) obstacle: Option<Obstacle>,
+    /// The request that is above the capacity, and since when.
+    pub(crate) waiting: Option<(Bytes, Timestamp)>,
+}
+
+/// A pod with the instance it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PodHeld {
+    /// Whose.
+    pub(crate) instance: InstanceName,
+    /// The pod.
+    pub(crate) pod: PodSeen,
+}
+
+/// An object that could not be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// Why.
+    pub(crate) words: Text,
+    /// The list of its kind during which it was found.
+    pub(crate) epoch: u64,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// What a watch said of an object while a request was in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// It is there.
+    There,
+    /// It is gone as of this version.
+    Gone(Option<Version>),
+}
+
+impl Entry {
+    /// Nothing is held.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            storage: None,
+            cluster: None,
+            claims: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            wal: None,
+            obstacles: BTreeMap::new(),
+            touched: None,
+        }
+    }
+
+    /// Whether nothing of it needs to be remembered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.storage.is_none()
+            && self.cluster.is_none()
+            && self.claims.is_empty()
+            && self.pods.is_empty()
+            && self.unreadable.is_empty()
+            && self.touched.is_none()
+    }
+
+    /// The pod of an instance: the one that is not going away, if there are two.
+    pub(crate) fn pod_of(&self, instance: &InstanceName) -> Option<&PodSeen> {
+        let mut found: Option<&PodSeen> = None;
+        for held in self.pods.values().map(|kept| &kept.value).filter(|held| held.instance == *instance) {
+            if found.is_none_or(|pod| pod.terminating) {
+                found = Some(&held.pod);
+            }
+        }
+        found
+    }
+
+    /// The claim with this uid.
+    pub(crate) fn claim_mut(&mut self, uid: &Uid) -> Option<&mut ClaimHeld> {
+        self.claims.values_mut().map(|kept| &mut kept.value).find(|held| held.claim.id.uid == *uid)
+    }
+
+    /// Nodes on which its instances run.
+    pub(crate) fn nodes(&self) -> BTreeSet<headroom_core::names::NodeName> {
+        self.pods.values().filter_map(|kept| kept.value.pod.node.clone()).collect()
+    }
+
+    /// Notes that a watch spoke of an object.
+    pub(crate) fn touch(&mut self, kind: Kind, name: &ObjectName, touch: Touch) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert((kind, name.clone()), touch);
+        }
+    }
+}
+
+impl ClaimHeld {
+    /// Carries evidence over from the last report of the same claim, and starts or ends the wait for its request.
+    pub(crate) fn with_evidence_of(mut self, before: Option<&Self>, now: Timestamp) -> Self {
+        if let Some(before) = before.filter(|before| before.claim.id.uid == self.claim.id.uid) {
+            self.samples.clone_from(&before.samples);
+            self.obstacle.clone_from(&before.obstacle);
+            self.waiting = before.waiting;
+        }
+        let unmet = self.claim.capacity.is_some_and(|capacity| capacity < self.claim.requested);
+        self.waiting = match self.waiting {
+            _ if !unmet => None,
+            Some((request, since)) if request == self.claim.requested => Some((request, since)),
+            Some(_) | None => Some((self.claim.requested, now)),
+        };
+        self
+    }
+}
