@@ -4,14 +4,14 @@ use tonic::Status;
 
 use crate::generated::csi::VolumeCapability;
 use crate::generated::csi::volume_capability::access_mode::Mode;
-use crate::generated::csi::volume_capability::{AccessType, MountVolume};
+use crate::generated::csi::volume_capability::{AccessMode, AccessType, MountVolume};
 
 /// Checks one capability and gives its mount part.
 ///
 /// # Errors
 /// What is not possible, as one sentence. Which status code that makes depends on the call.
 pub(crate) fn check(capability: &VolumeCapability) -> Result<&MountVolume, String> {
-    let mode = capability.access_mode.as_ref().map_or(Mode::Unknown, |mode| mode.mode());
+    let mode = capability.access_mode.as_ref().map_or(Mode::Unknown, AccessMode::mode);
     match mode {
         Mode::SingleNodeWriter
         | Mode::SingleNodeReaderOnly

@@ -113,11 +113,11 @@ impl Provisioner {
     pub(crate) async fn run(self) {
         let api = Api::<PersistentVolumeClaim>::all(self.context.client.clone());
         let claims = Reconciler::new(api, watcher::Config::default())
-            .run(provision, retry_claim, Arc::clone(&self.context))
+            .run(provision, retry, Arc::clone(&self.context))
             .for_each(|_| std::future::ready(()));
         let api = Api::<PersistentVolume>::all(self.context.client.clone());
         let volumes = Reconciler::new(api, watcher::Config::default())
-            .run(reclaim, retry_volume, Arc::clone(&self.context))
+            .run(reclaim, retry, Arc::clone(&self.context))
             .for_each(|_| std::future::ready(()));
         futures::join!(claims, volumes);
     }
@@ -203,13 +203,10 @@ fn gone_is_fine(answer: kube::Result<()>) -> kube::Result<()> {
     }
 }
 
-fn retry_claim(claim: Arc<PersistentVolumeClaim>, error: &ProvisionError, _: Arc<Context>) -> Action {
-    tracing::warn!(claim = claim.name_any(), %error, "claim not provisioned; trying again");
-    Action::requeue(retry_after(error))
-}
-
-fn retry_volume(volume: Arc<PersistentVolume>, error: &ProvisionError, _: Arc<Context>) -> Action {
-    tracing::warn!(volume = volume.name_any(), %error, "volume not reclaimed; trying again");
+/// When to look again at what could not be done. The signature is the reconciler's.
+#[expect(clippy::needless_pass_by_value)]
+fn retry<K: Resource<DynamicType = ()>>(object: Arc<K>, error: &ProvisionError, _: Arc<Context>) -> Action {
+    tracing::warn!(kind = %K::kind(&()), name = object.name_any(), %error, "trying again");
     Action::requeue(retry_after(error))
 }
 

@@ -39,10 +39,9 @@ impl Host for LinuxHost {
     async fn is_busy(&self, device: &Path) -> Result<bool, HostError> {
         // Opening a block device exclusively without O_CREAT fails with EBUSY while it is mounted anywhere (open(2)).
         match rustix::fs::open(device, OFlags::RDONLY | OFlags::EXCL | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(_) => Ok(false),
             Err(rustix::io::Errno::BUSY) => Ok(true),
             // The device went away with its last mount.
-            Err(rustix::io::Errno::NXIO | rustix::io::Errno::NOENT) => Ok(false),
+            Ok(_) | Err(rustix::io::Errno::NXIO | rustix::io::Errno::NOENT) => Ok(false),
             Err(error) => Err(call("an exclusive open", device, error.into())),
         }
     }

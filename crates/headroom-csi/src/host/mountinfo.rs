@@ -41,15 +41,12 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, escaped)) = rest.split_once('\\') {
         plain.push_str(before);
-        match escaped.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                plain.push(char::from(byte));
-                rest = escaped.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push('\\');
-                rest = escaped;
-            }
+        if let Some(byte) = escaped.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            plain.push(char::from(byte));
+            rest = escaped.get(3..).unwrap_or_default();
+        } else {
+            plain.push('\\');
+            rest = escaped;
         }
     }
     plain.push_str(rest);

@@ -89,10 +89,10 @@ pub(super) enum Ending {
 pub(super) fn ending(volume: &PersistentVolume) -> Ending {
     let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default();
     let policy = volume.spec.as_ref().and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
-    let deletes = policy == Some("Delete");
-    let deleted = volume.metadata.deletion_timestamp.is_some();
+    let with_volume = policy == Some("Delete");
+    let condemned = volume.metadata.deletion_timestamp.is_some();
     let unused = matches!(phase, "Released" | "Failed" | "Available");
-    match (deleted, deletes) {
+    match (condemned, with_volume) {
         // A claim uses it, or nobody knows; its protection will end first.
         (true, _) if !unused => Ending::No,
         (true, true) => Ending::WithVolume,

@@ -1,0 +1,178 @@
+//! The driver's real processes on the real machine: sockets, loop devices, XFS.
+
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use headroom_csi::generated::csi::controller_client::ControllerClient;
+use headroom_csi::generated::csi::identity_client::IdentityClient;
+use headroom_csi::generated::csi::node_client::NodeClient;
+use headroom_csi::generated::csi::{
+    DeleteVolumeRequest, GetPluginCapabilitiesRequest, GetPluginInfoRequest, NodeGetVolumeStatsRequest,
+    NodeUnpublishVolumeRequest, NodeUnstageVolumeRequest, ProbeRequest,
+};
+use headroom_csi::generated::registration::registration_client::RegistrationClient;
+use headroom_csi::generated::registration::{InfoRequest, RegistrationStatus};
+use headroom_csi::{ControllerConfig, DRIVER_NAME, NodeConfig, run_controller, run_node};
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::requests::{GIB, check_code, create, expand, node_expand, publish, stage};
+
+/// A directory of the test's own, with the driver's three processes as tasks.
+struct Machine {
+    directory: tempfile::TempDir,
+}
+
+impl Machine {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let controller = ControllerConfig {
+            images: at("images"),
+            csi_socket: at("controller.sock"),
+            gate_socket: at("controller.gate"),
+            capacity_limit: None,
+            provisioner: None,
+        };
+        tokio::spawn(async { run_controller(controller, std::future::pending()).await.unwrap() });
+        for node in ["n1", "n2"] {
+            let config = NodeConfig {
+                node: node.into(),
+                images: at("images"),
+                csi_socket: at(&format!("{node}.sock")),
+                registration_socket: Some(at(&format!("registry/{node}.sock"))),
+                gate_socket: at(&format!("{node}.gate")),
+            };
+            tokio::spawn(async { run_node(config, std::future::pending()).await.unwrap() });
+        }
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Connects to a socket as soon as it is served.
+    async fn channel(&self, socket: &str) -> Channel {
+        let endpoint = Endpoint::try_from(format!("unix:{}", self.path(socket))).unwrap();
+        let connecting = async {
+            loop {
+                match endpoint.connect().await {
+                    Ok(channel) => return channel,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), connecting).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_processes_name_the_driver_and_register_with_the_kubelet() {
+    let machine = Machine::start();
+    for socket in ["controller.sock", "n1.sock"] {
+        let mut identity = IdentityClient::new(machine.channel(socket).await);
+        let info = identity.get_plugin_info(GetPluginInfoRequest {}).await.unwrap().into_inner();
+        assert_eq!(info.name, DRIVER_NAME);
+        let named = identity.get_plugin_capabilities(GetPluginCapabilitiesRequest {}).await.unwrap();
+        assert_eq!(named.into_inner().capabilities.len(), 2);
+        assert_eq!(identity.probe(ProbeRequest {}).await.unwrap().into_inner().ready, Some(true));
+    }
+    let mut registration = RegistrationClient::new(machine.channel("registry/n1.sock").await);
+    let info = registration.get_info(InfoRequest {}).await.unwrap().into_inner();
+    assert_eq!((info.r#type.as_str(), info.name.as_str()), ("CSIPlugin", DRIVER_NAME));
+    assert_eq!((info.endpoint, info.supported_versions), (machine.path("n1.sock"), vec!["1.0.0".to_owned()]));
+    let refused = RegistrationStatus { plugin_registered: false, error: "a test".into() };
+    registration.notify_registration_status(refused).await.unwrap();
+}
+
+/// Why this machine cannot mount images, or nothing.
+fn unable() -> Option<&'static str> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("needs root and loop devices");
+    }
+    if !Path::new("/dev/loop-control").exists() {
+        return Some("needs loop devices (/dev/loop-control is not there)");
+    }
+    let has = |program: &str| ["/sbin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
+    if !has("mkfs.xfs") || !has("losetup") {
+        return Some("needs mkfs.xfs and losetup (Debian: apt-get install xfsprogs mount)");
+    }
+    None
+}
+
+/// Ends mounts that a failed test left, so that its directory can go.
+struct Unmount(Vec<String>);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        for target in &self.0 {
+            let _ = rustix::mount::unmount(target.as_str(), rustix::mount::UnmountFlags::DETACH);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_real_volume_is_written_grows_while_mounted_and_moves() {
+    if let Some(why) = unable() {
+        // Written past the test harness, which hides what tests that pass print.
+        writeln!(std::io::stderr(), "skipped: real::a_real_volume…: {why}").unwrap();
+        return;
+    }
+    let machine = Machine::start();
+    let (staging, target, there) = (machine.path("s1"), machine.path("t1"), machine.path("s2"));
+    let _unmount = Unmount(vec![target.clone(), staging.clone(), there.clone()]);
+    let mut controller = ControllerClient::new(machine.channel("controller.sock").await);
+    let mut n1 = NodeClient::new(machine.channel("n1.sock").await);
+    let mut n2 = NodeClient::new(machine.channel("n2.sock").await);
+    let stats = |path: &str| NodeGetVolumeStatsRequest {
+        volume_id: "pvc-1".into(),
+        volume_path: path.into(),
+        ..Default::default()
+    };
+
+    controller.create_volume(create("pvc-1", GIB)).await.unwrap();
+    for _ in 0..2 {
+        n1.node_stage_volume(stage(&staging)).await.unwrap();
+        n1.node_publish_volume(publish(&staging, &target)).await.unwrap();
+    }
+    check_code(n2.node_stage_volume(stage(&there)).await, Code::FailedPrecondition);
+    let delete = DeleteVolumeRequest { volume_id: "pvc-1".into(), ..Default::default() };
+    check_code(controller.delete_volume(delete.clone()).await, Code::FailedPrecondition);
+    let file = std::fs::File::create(PathBuf::from(&target).join("written")).unwrap();
+    file.write_all_at(&vec![7; 64 << 20], 0).unwrap();
+    file.sync_all().unwrap();
+    drop(file);
+
+    let before = n1.node_get_volume_stats(stats(&target)).await.unwrap().into_inner().usage;
+    assert!(before[0].total < GIB && before[0].total > GIB * 9 / 10, "{before:?}");
+    assert!(
+        before[0].used > 64 << 20 && before[0].used + before[0].available <= before[0].total,
+        "{before:?}"
+    );
+    assert_eq!(before[1].used + before[1].available, before[1].total, "{before:?}");
+
+    for _ in 0..2 {
+        controller.controller_expand_volume(expand(2 * GIB)).await.unwrap();
+        let grown = n1.node_expand_volume(node_expand(&target, 2 * GIB)).await.unwrap().into_inner();
+        assert_eq!(grown.capacity_bytes, 2 * GIB);
+    }
+    let after = n1.node_get_volume_stats(stats(&target)).await.unwrap().into_inner().usage;
+    assert_eq!(after[0].total - before[0].total, GIB, "{after:?}");
+
+    let unpublish = NodeUnpublishVolumeRequest { volume_id: "pvc-1".into(), target_path: target.clone() };
+    n1.node_unpublish_volume(unpublish).await.unwrap();
+    n1.node_unstage_volume(unstage(&staging)).await.unwrap();
+    n2.node_stage_volume(stage(&there)).await.unwrap();
+    assert_eq!(std::fs::read(PathBuf::from(&there).join("written")).unwrap(), vec![7; 64 << 20]);
+    let moved = n2.node_get_volume_stats(stats(&there)).await.unwrap().into_inner().usage;
+    assert_eq!(moved[0].total, after[0].total);
+    n2.node_unstage_volume(unstage(&there)).await.unwrap();
+    controller.delete_volume(delete).await.unwrap();
+    assert_eq!(std::fs::read_dir(machine.path("images")).unwrap().count(), 0);
+}
+
+fn unstage(staging: &str) -> NodeUnstageVolumeRequest {
+    NodeUnstageVolumeRequest { volume_id: "pvc-1".into(), staging_target_path: staging.into() }
+}
