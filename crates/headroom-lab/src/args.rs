@@ -270,8 +270,6 @@ pub(crate) struct CsiNodeArgs {
     #[arg(long)]
     pub(crate) csi_socket: PathBuf,
     #[arg(long)]
-    pub(crate) registration_socket: PathBuf,
-    #[arg(long)]
     pub(crate) gate_socket: PathBuf,
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn parts(
         part("kube-proxy", proxy)
             .reads(reads(["kube-proxy.yaml", "kube-proxy.kubeconfig"]).iter().map(PathBuf::as_path)),
         part("csi-node", csi(layout, node, own)),
+        part("csi-register", register(programs)),
     ])
 }
 
@@ -100,16 +101,31 @@ fn kube_proxy(layout: &Layout, node: Node, config: &Path) -> Result<String> {
 
 /// The storage plugin, in the mount namespace of its kubelet: what it mounts must be seen there.
 fn csi(layout: &Layout, node: Node, own: &str) -> Vec<String> {
-    let driver = headroom_csi::DRIVER_NAME;
     let (images, gate) = (layout.volumes(), layout.node_gate(node));
     let words = [
         own.to_owned(),
         "csi-node".to_owned(),
         format!("--node={}", node.name()),
         format!("--images={}", images.display()),
-        format!("--csi-socket=/var/lib/kubelet/plugins/{driver}/csi.sock"),
-        format!("--registration-socket=/var/lib/kubelet/plugins_registry/{driver}-reg.sock"),
+        format!("--csi-socket={}", csi_socket()),
         format!("--gate-socket={}", gate.display()),
+    ];
+    words.to_vec()
+}
+
+/// The storage plugin's socket as its kubelet sees it.
+fn csi_socket() -> String {
+    format!("/var/lib/kubelet/plugins/{}/csi.sock", headroom_csi::DRIVER_NAME)
+}
+
+/// Announces the storage plugin where the kubelet looks for plugins.
+fn register(programs: &Programs) -> Vec<String> {
+    let driver = headroom_csi::DRIVER_NAME;
+    let words = [
+        programs.register(),
+        format!("-driver={driver}"),
+        format!("-endpoint={}", csi_socket()),
+        format!("-socket=/var/lib/kubelet/plugins_registry/{driver}-reg.sock"),
     ];
     words.to_vec()
 }

@@ -61,6 +61,17 @@ pub(crate) static DNS: Module = Module {
     linker: "-s -w",
 };
 
+/// A few lines of Go around the kubelet's registration API; see the program itself for why it is not Rust.
+pub(crate) static REGISTER: Module = Module {
+    name: "csi-register",
+    path: "k8s.io/kubelet",
+    version: "v0.36.3",
+    staging: None,
+    commands: None,
+    main: Some(include_str!("../../assets/go/csi-register.go")),
+    linker: "-s -w",
+};
+
 impl Module {
     /// Directory in the cache: what it is and of which version.
     pub(crate) fn cache_name(&self) -> String {
