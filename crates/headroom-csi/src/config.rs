@@ -12,8 +12,8 @@ pub struct NodeConfig {
     /// Where to serve CSI. The kubelet is told this path when the plugin registers, so it must be one that the kubelet
     /// sees; usually `KUBELET_ROOT/plugins/lab.csi.headroom.dev/csi.sock`.
     pub csi_socket: PathBuf,
-    /// Where to announce the plugin to the kubelet: a socket directly in `KUBELET_ROOT/plugins_registry`. `None` for a
-    /// node without a kubelet.
+    /// Where to announce the plugin to the kubelet: a socket directly in `KUBELET_ROOT/plugins_registry`, named
+    /// [`crate::REGISTRATION_SOCKET`]. `None` when something else registers the plugin.
     pub registration_socket: Option<PathBuf>,
     /// Where to serve the gate of the node step.
     pub gate_socket: PathBuf,

@@ -14,14 +14,14 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), headroom_csi::RunError> {
-//! use headroom_csi::{NodeConfig, run_node};
+//! use headroom_csi::{NodeConfig, REGISTRATION_SOCKET, run_node};
 //!
 //! let config = NodeConfig {
 //!     node: "n1".into(),
 //!     images: "/var/lib/headroom-lab/volumes".into(),
 //!     csi_socket: "/var/lib/headroom-lab/n1/kubelet/plugins/lab.csi.headroom.dev/csi.sock".into(),
 //!     registration_socket: Some(
-//!         "/var/lib/headroom-lab/n1/kubelet/plugins_registry/lab.csi.headroom.dev-reg.sock".into(),
+//!         format!("/var/lib/headroom-lab/n1/kubelet/plugins_registry/{REGISTRATION_SOCKET}").into(),
 //!     ),
 //!     gate_socket: "/var/lib/headroom-lab/n1/gate.sock".into(),
 //! };
@@ -51,3 +51,10 @@ pub use run::{RunError, run_controller, run_node};
 /// Name of the driver: of its `CSIDriver` object, the `provisioner` of its StorageClasses, `spec.csi.driver` of its
 /// PersistentVolumes.
 pub const DRIVER_NAME: &str = "lab.csi.headroom.dev";
+
+/// File name for the socket in `KUBELET_ROOT/plugins_registry`. The `@` is what makes registration work.
+///
+/// The kubelet dials the socket by its path without naming an authority (kubernetes/kubernetes#108254), so gRPC for Go
+/// sends the percent-encoded path as `:authority`. HTTP/2 for Rust refuses percent signs in a host name and resets the
+/// stream with `PROTOCOL_ERROR` (grpc/grpc-rust#1876). All before an `@` is user information, where they are allowed.
+pub const REGISTRATION_SOCKET: &str = "reg@lab.csi.headroom.dev.sock";

@@ -13,7 +13,9 @@ use headroom_csi::generated::csi::{
 };
 use headroom_csi::generated::registration::registration_client::RegistrationClient;
 use headroom_csi::generated::registration::{InfoRequest, RegistrationStatus};
-use headroom_csi::{ControllerConfig, DRIVER_NAME, NodeConfig, run_controller, run_node};
+use headroom_csi::{
+    ControllerConfig, DRIVER_NAME, NodeConfig, REGISTRATION_SOCKET, run_controller, run_node,
+};
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
@@ -41,7 +43,7 @@ impl Machine {
                 node: node.into(),
                 images: at("images"),
                 csi_socket: at(&format!("{node}.sock")),
-                registration_socket: Some(at(&format!("registry/{node}.sock"))),
+                registration_socket: Some(at(&registration_socket(node))),
                 gate_socket: at(&format!("{node}.gate")),
             };
             tokio::spawn(async { run_node(config, std::future::pending()).await.unwrap() });
@@ -79,12 +81,29 @@ async fn the_processes_name_the_driver_and_register_with_the_kubelet() {
         assert_eq!(named.into_inner().capabilities.len(), 2);
         assert_eq!(identity.probe(ProbeRequest {}).await.unwrap().into_inner().ready, Some(true));
     }
-    let mut registration = RegistrationClient::new(machine.channel("registry/n1.sock").await);
+    let mut registration = RegistrationClient::new(machine.channel(&registration_socket("n1")).await);
     let info = registration.get_info(InfoRequest {}).await.unwrap().into_inner();
     assert_eq!((info.r#type.as_str(), info.name.as_str()), ("CSIPlugin", DRIVER_NAME));
     assert_eq!((info.endpoint, info.supported_versions), (machine.path("n1.sock"), vec!["1.0.0".to_owned()]));
     let refused = RegistrationStatus { plugin_registered: false, error: "a test".into() };
     registration.notify_registration_status(refused).await.unwrap();
+}
+
+fn registration_socket(node: &str) -> String {
+    format!("{node}/plugins_registry/{REGISTRATION_SOCKET}")
+}
+
+#[tokio::test]
+async fn the_kubelets_odd_authority_is_understood() {
+    let machine = Machine::start();
+    let socket = registration_socket("n1");
+    machine.channel(&socket).await;
+    // What gRPC for Go makes of a path that it was given without an authority.
+    let authority = machine.path(&socket).replace('/', "%2F");
+    let endpoint = Endpoint::try_from(format!("unix:{}", machine.path(&socket))).unwrap();
+    let endpoint = endpoint.origin(format!("http://{authority}").parse().unwrap());
+    let mut registration = RegistrationClient::new(endpoint.connect().await.unwrap());
+    assert_eq!(registration.get_info(InfoRequest {}).await.unwrap().into_inner().name, DRIVER_NAME);
 }
 
 /// Why this machine cannot mount images, or nothing.
