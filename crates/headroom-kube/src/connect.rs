@@ -1,0 +1,135 @@
+//! Clients: for the API server, the kubelets and the instances.
+
+use std::{path::PathBuf, time::Duration};
+
+use hyper_util::{client::legacy, rt::TokioExecutor};
+use kube::{
+    Client, Config,
+    client::{Body, ClientBuilder, ConfigExt as _},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Neither a kubeconfig nor a service account was found.
+    #[error(
+        "no cluster is configured: {0}; run inside a pod with a service account, or give --kubeconfig FILE or set KUBECONFIG"
+    )]
+    Nowhere(String),
+    /// The kubeconfig cannot be used.
+    #[error("the kubeconfig cannot be used: {0}; check the file with `kubectl config view`")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// The configuration makes no client.
+    #[error("no client can be made from the configuration: {0}")]
+    Client(#[source] Box<kube::Error>),
+    /// A certificate authority cannot be read.
+    #[error("{path} cannot be read as PEM certificates: {words}; give a file with the authority of the kubelets' certificates")]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        words: String,
+    },
+}
+
+impl From<kube::Error> for ConnectError {
+    fn from(error: kube::Error) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+/// How to reach the API server: `kubeconfig` if given, else as every Kubernetes client (`KUBECONFIG`, the default
+/// kubeconfig, the pod's service account).
+///
+/// The client's own repetition of 429, 503 and 504 is switched off: each request is one wire call, and what a refusal
+/// means is the engine's to decide.
+///
+/// # Errors
+/// When nothing is configured or the file cannot be used.
+pub async fn config(kubeconfig: Option<&PathBuf>, context: Option<&str>) -> Result<Config, ConnectError> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let mut config = match kubeconfig {
+        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
+        None if context.is_some() => Config::from_kubeconfig(&options).await?,
+        None => Config::infer().await.map_err(|error| ConnectError::Nowhere(error.to_string()))?,
+    };
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT);
+    Ok(config)
+}
+
+/// A client for the API server.
+///
+/// # Errors
+/// When the configuration is not usable (certificates, authentication plugin).
+pub fn api_client(config: Config) -> Result<Client, ConnectError> {
+    Ok(Client::try_from(config)?)
+}
+
+/// How a kubelet's certificate is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeletTrust {
+    /// By the cluster's own authority.
+    Cluster,
+    /// By the authority in this PEM file, read anew as it changes.
+    Authority(PathBuf),
+    /// Not at all: an explicit choice of the user, for kubelets with self-signed certificates.
+    Nothing,
+}
+
+/// A client for kubelets: any address, the identity of `config` (a service-account token is read anew from its file as
+/// it changes).
+///
+/// # Errors
+/// When the authority cannot be read or the configuration is not usable.
+pub fn kubelet_client(config: &Config, trust: &KubeletTrust) -> Result<Client, ConnectError> {
+    let mut config = config.clone();
+    config.tls_server_name = None;
+    match trust {
+        KubeletTrust::Cluster => {}
+        KubeletTrust::Authority(path) => {
+            let unreadable = |words: String| ConnectError::Authority { path: path.clone(), words };
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+            if !text.contains("-----BEGIN CERTIFICATE-----") {
+                return Err(unreadable("it holds no certificate".to_owned()));
+            }
+            config.root_cert_file = Some(path.clone());
+            config.accept_invalid_certs = false;
+        }
+        KubeletTrust::Nothing => config.accept_invalid_certs = true,
+    }
+    direct(&config)
+}
+
+/// A client for the instances' status endpoint: no identity is sent, and the certificate is not verified, because each
+/// Cluster has an authority of its own whose secret headroom may not read. What it answers is shown and can hold a
+/// planned growth back; it can start nothing.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn instance_client() -> Result<Client, ConnectError> {
+    let mut config = Config::new(http::Uri::from_static("https://localhost"));
+    config.accept_invalid_certs = true;
+    direct(&config)
+}
+
+/// A client without a base address: every request names its own.
+fn direct(config: &Config) -> Result<Client, ConnectError> {
+    let mut connector = legacy::connect::HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_nodelay(true);
+    let service = legacy::Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(Duration::from_secs(90))
+        .build::<_, Body>(config.rustls_https_connector_with_connector(connector)?);
+    let service = tower::ServiceExt::<http::Request<Body>>::map_err(service, tower::BoxError::from);
+    Ok(match config.auth_layer()? {
+        Some(auth) => ClientBuilder::new(service, "").with_layer(&auth).build(),
+        None => ClientBuilder::new(service, "").build(),
+    })
+}

@@ -1,0 +1,108 @@
+//! CNPG's `Cluster` (`postgresql.cnpg.io/v1`).
+
+use serde::Deserialize;
+
+use super::{QuantityText, Wire};
+
+/// What headroom reads of a Cluster.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cluster {
+    /// `spec`.
+    pub spec: Spec,
+    /// `status`; absent for the first moments.
+    #[serde(default)]
+    pub status: Option<Status>,
+}
+
+/// `spec`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// `instances`; CNPG's default is 1.
+    #[serde(default = "one")]
+    pub instances: u32,
+    /// `storage`.
+    pub storage: Option<StorageConfiguration>,
+    /// `walStorage`.
+    pub wal_storage: Option<StorageConfiguration>,
+    /// `tablespaces`; the order matters for a patch by index.
+    pub tablespaces: Option<Vec<Tablespace>>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// A tablespace.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Tablespace {
+    /// `name`.
+    pub name: String,
+    /// `storage`.
+    pub storage: Option<StorageConfiguration>,
+}
+
+/// `StorageConfiguration`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageConfiguration {
+    /// `size`; may be empty when the template says it.
+    pub size: Option<QuantityText>,
+    /// `resizeInUseVolumes`; true when absent.
+    pub resize_in_use_volumes: Option<bool>,
+    /// `pvcTemplate`.
+    pub pvc_template: Option<Template>,
+}
+
+impl StorageConfiguration {
+    /// CNPG's `GetSizeOrNil` (api/v1/cluster_funcs.go): `size` unless it is empty, else the template's request.
+    /// A `size` that is no quantity hides the template, as it does there.
+    pub fn size_text(&self) -> Option<&QuantityText> {
+        match &self.size {
+            Some(size) if !size.0.is_empty() => Some(size),
+            Some(_) | None => self.pvc_template.as_ref()?.resources.as_ref()?.requests.as_ref()?.storage.as_ref(),
+        }
+    }
+}
+
+/// `pvcTemplate`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Template {
+    /// `resources`.
+    pub resources: Option<Resources>,
+}
+
+/// `resources`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Resources {
+    /// `requests`.
+    pub requests: Option<Requests>,
+}
+
+/// `requests`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Requests {
+    /// `storage`.
+    pub storage: Option<QuantityText>,
+}
+
+/// `status`; what is zero or empty is absent on the wire.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// `currentPrimary`: set when that instance's server has become primary.
+    pub current_primary: Option<String>,
+    /// `targetPrimary`: `pending` while an election is open.
+    pub target_primary: Option<String>,
+    /// `phase`.
+    pub phase: Option<String>,
+    /// `readyInstances`.
+    pub ready_instances: Option<u32>,
+}
+
+impl Wire for Cluster {
+    const GROUP: &'static str = "postgresql.cnpg.io";
+    const VERSION: &'static str = "v1";
+    const KIND: &'static str = "Cluster";
+    const PLURAL: &'static str = "clusters";
+}

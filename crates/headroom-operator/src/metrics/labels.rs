@@ -1,0 +1,281 @@
+//! Labels: enumerations only.
+
+use headroom_core::{
+    Action,
+    decision::Lane as CoreLane,
+    ledger::Cause,
+    observation::ObstacleCause,
+    report::State as CoreState,
+};
+use headroom_engine::{Kind, Refusal, Request, Response, note::NoteKind};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+/// A label enumeration: each variant has one word, and the word is the value.
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident => $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $(#[doc = $word] $variant,)+ }
+
+        impl $name {
+            /// The word.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+                self.as_str().encode(encoder)
+            }
+        }
+    };
+}
+
+label! {
+    /// What was asked of the API server.
+    RequestKind {
+        ReadCluster => "read_cluster",
+        ReadWal => "read_wal",
+        WriteStatus => "write_status",
+        Resize => "resize",
+        RaiseClusterSizes => "raise_cluster_sizes",
+        Finalizer => "finalizer",
+    }
+}
+
+label! {
+    /// What became of it.
+    Outcome {
+        Read => "read",
+        Applied => "applied",
+        Conflict => "conflict",
+        Gone => "gone",
+        Refused => "refused",
+        Unknown => "unknown",
+    }
+}
+
+label! {
+    /// Why it was refused.
+    Obstacle {
+        Quota => "quota",
+        LimitRange => "limit_range",
+        NotExpandable => "not_expandable",
+        Forbidden => "forbidden",
+        NotBound => "not_bound",
+        Throttled => "throttled",
+        Unavailable => "unavailable",
+        Invalid => "invalid",
+        Unknown => "unknown",
+    }
+}
+
+label! {
+    /// A watched kind.
+    Watch {
+        Storage => "dynamicstorage",
+        Cluster => "cluster",
+        Claim => "persistentvolumeclaim",
+        Pod => "pod",
+        Class => "storageclass",
+    }
+}
+
+label! {
+    /// What people were told.
+    Noted {
+        GrowthStarted => "growth_started",
+        GrowthCompleted => "growth_completed",
+        GrowthStopped => "growth_stopped",
+        Repairing => "repairing",
+        StateEntered => "state_entered",
+        PlanRefused => "plan_refused",
+        SessionExhausted => "session_exhausted",
+        Quarantined => "quarantined",
+        Refused => "refused",
+    }
+}
+
+label! {
+    /// Why a growth was started.
+    GrowthCause {
+        Planned => "planned",
+        Emergency => "emergency",
+        External => "external",
+    }
+}
+
+label! {
+    /// State of a volume.
+    State {
+        Balanced => "Balanced",
+        PendingGrowth => "PendingGrowth",
+        Growing => "Growing",
+        Emergency => "Emergency",
+        AtLimit => "AtLimit",
+        BudgetExhausted => "BudgetExhausted",
+        PendingShrink => "PendingShrink",
+        Shrinking => "Shrinking",
+        WaitingForUsage => "WaitingForUsage",
+        Blocked => "Blocked",
+        Suspended => "Suspended",
+        Paused => "Paused",
+    }
+}
+
+label! {
+    /// Lane of the agenda.
+    Lane {
+        RepairPrimary => "repair_primary",
+        Emergency => "emergency",
+        Running => "running",
+        Planned => "planned",
+        Look => "look",
+    }
+}
+
+/// One label `request` and one `outcome`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RequestOutcome {
+    pub(super) request: RequestKind,
+    pub(super) outcome: Outcome,
+}
+
+/// One label `request`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByRequest {
+    pub(super) request: RequestKind,
+}
+
+/// One label `cause`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByObstacle {
+    pub(super) cause: Obstacle,
+}
+
+/// One label `kind`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByWatch {
+    pub(super) kind: Watch,
+}
+
+/// One label `note`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByNote {
+    pub(super) note: Noted,
+}
+
+/// One label `cause`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByCause {
+    pub(super) cause: GrowthCause,
+}
+
+/// One label `state`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByState {
+    pub(super) state: State,
+}
+
+/// One label `lane`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByLane {
+    pub(super) lane: Lane,
+}
+
+/// Which request it is.
+pub const fn request_kind(request: &Request) -> RequestKind {
+    match request {
+        Request::ReadCluster(_) => RequestKind::ReadCluster,
+        Request::ReadWal { .. } => RequestKind::ReadWal,
+        Request::WriteStatus { .. } => RequestKind::WriteStatus,
+        Request::Do(_, Action::Resize(_)) => RequestKind::Resize,
+        Request::Do(_, Action::RaiseClusterSizes(_)) => RequestKind::RaiseClusterSizes,
+        Request::Do(_, Action::AddFinalizer(..) | Action::RemoveFinalizer(..)) => RequestKind::Finalizer,
+    }
+}
+
+pub(super) const fn outcome(response: &Response) -> Outcome {
+    match response {
+        Response::Read(_) | Response::Wal(Some(_)) => Outcome::Read,
+        Response::Applied(_) => Outcome::Applied,
+        Response::Refused(Refusal::Conflict) => Outcome::Conflict,
+        Response::Refused(Refusal::Gone) => Outcome::Gone,
+        Response::Refused(Refusal::Because { .. }) => Outcome::Refused,
+        Response::Unknown | Response::Wal(None) => Outcome::Unknown,
+    }
+}
+
+pub(super) const fn obstacle(cause: ObstacleCause) -> Obstacle {
+    match cause {
+        ObstacleCause::Quota => Obstacle::Quota,
+        ObstacleCause::LimitRange => Obstacle::LimitRange,
+        ObstacleCause::NotExpandable => Obstacle::NotExpandable,
+        ObstacleCause::Forbidden => Obstacle::Forbidden,
+        ObstacleCause::NotBound => Obstacle::NotBound,
+        ObstacleCause::Throttled => Obstacle::Throttled,
+        ObstacleCause::Unavailable => Obstacle::Unavailable,
+        ObstacleCause::Invalid => Obstacle::Invalid,
+        ObstacleCause::Unknown => Obstacle::Unknown,
+    }
+}
+
+pub(super) const fn watch(kind: Kind) -> Watch {
+    match kind {
+        Kind::Storage => Watch::Storage,
+        Kind::Cluster => Watch::Cluster,
+        Kind::Claim => Watch::Claim,
+        Kind::Pod => Watch::Pod,
+        Kind::Class => Watch::Class,
+    }
+}
+
+pub(super) const fn noted(what: &NoteKind) -> Noted {
+    match what {
+        NoteKind::GrowthStarted { .. } => Noted::GrowthStarted,
+        NoteKind::GrowthCompleted { .. } => Noted::GrowthCompleted,
+        NoteKind::GrowthStopped { .. } => Noted::GrowthStopped,
+        NoteKind::Repairing { .. } => Noted::Repairing,
+        NoteKind::StateEntered { .. } => Noted::StateEntered,
+        NoteKind::PlanRefused(_) => Noted::PlanRefused,
+        NoteKind::SessionExhausted => Noted::SessionExhausted,
+        NoteKind::Quarantined(_) => Noted::Quarantined,
+        NoteKind::Refused { .. } => Noted::Refused,
+    }
+}
+
+pub(super) const fn growth(cause: Cause) -> GrowthCause {
+    match cause {
+        Cause::Planned => GrowthCause::Planned,
+        Cause::Emergency => GrowthCause::Emergency,
+        Cause::External => GrowthCause::External,
+    }
+}
+
+pub(super) const fn state(state: CoreState) -> State {
+    match state {
+        CoreState::Balanced => State::Balanced,
+        CoreState::PendingGrowth => State::PendingGrowth,
+        CoreState::Growing => State::Growing,
+        CoreState::Emergency => State::Emergency,
+        CoreState::AtLimit => State::AtLimit,
+        CoreState::BudgetExhausted => State::BudgetExhausted,
+        CoreState::PendingShrink => State::PendingShrink,
+        CoreState::Shrinking => State::Shrinking,
+        CoreState::WaitingForUsage => State::WaitingForUsage,
+        CoreState::Blocked => State::Blocked,
+        CoreState::Suspended => State::Suspended,
+        CoreState::Paused => State::Paused,
+    }
+}
+
+pub(super) const fn lane(lane: CoreLane) -> Lane {
+    match lane {
+        CoreLane::RepairPrimary => Lane::RepairPrimary,
+        CoreLane::Emergency => Lane::Emergency,
+        CoreLane::Running => Lane::Running,
+        CoreLane::Planned => Lane::Planned,
+        CoreLane::Look => Lane::Look,
+    }
+}
