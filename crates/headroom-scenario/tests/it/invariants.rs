@@ -1,0 +1,168 @@
+//! Each core invariant fails on a trace with its violation planted, by name.
+
+use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+use headroom_scenario::{
+    Act, Scenario, Trace, View, What, Who,
+    checkers::{self, Case, Invariant},
+    trace::{StorageState, VolumeState, Written},
+};
+
+use crate::grown::{self, AFTER, BEFORE};
+
+fn verdict(invariant: Invariant, scenario: &Scenario, trace: &Trace) -> checkers::Assertion {
+    let case = Case { scenario, trace, end: View::of(trace), quiet: grown::QUIET, limit: &grown::limit };
+    invariant.check(&case)
+}
+
+#[track_caller]
+fn check(invariant: Invariant, held: bool, plant: impl FnOnce(&mut Trace)) {
+    let mut trace = grown::trace();
+    plant(&mut trace);
+    let assertion = verdict(invariant, &grown::scenario(), &trace);
+    assert_eq!(assertion.held, held, "{}", assertion.text);
+    assert!(assertion.text.starts_with(invariant.name()), "{}", assertion.text);
+}
+
+#[test]
+fn every_invariant_holds_in_the_run_as_it_should_be() {
+    for invariant in Invariant::ALL {
+        check(invariant, true, |_| {});
+    }
+}
+
+#[test]
+fn rows_lost_in_an_earlier_verification_are_lost() {
+    check(Invariant::NoDataLoss, false, |trace| {
+        let lost = What::Verified { acknowledged: 100, lost: 2, sentinel_ok: true, amcheck_clean: None };
+        grown::insert(trace, 100_500, lost);
+    });
+}
+
+#[test]
+fn sizes_outside_request_and_limit_are_found() {
+    check(Invariant::Bounds, false, |trace| {
+        grown::replace(trace, 92_000, grown::raised("pg-1", Bytes::gibi(5)));
+    });
+    check(Invariant::Bounds, false, |trace| {
+        grown::insert(trace, 95_000, grown::claim("pg-1", Bytes::gibi(5), BEFORE));
+    });
+    check(Invariant::Bounds, false, |trace| {
+        grown::insert(trace, 95_000, grown::claim("pg-1", Bytes::mebi(960), BEFORE));
+    });
+    check(Invariant::Bounds, false, |trace| {
+        let small = VolumeState { effective: Some(Bytes::mebi(512)), ..grown::growing() };
+        grown::insert(trace, 77_000, grown::status(small));
+    });
+}
+
+#[test]
+fn a_size_above_the_limit_is_the_users_own_when_set_by_hand() {
+    check(Invariant::Bounds, true, |trace| {
+        let to = Bytes::gibi(5);
+        grown::insert(
+            trace,
+            77_000,
+            What::Acted(Act::PatchClaim { who: Who::Primary, volume: VolumeName::Data, to }),
+        );
+        grown::insert(trace, 77_500, grown::claim("pg-1", to, BEFORE));
+    });
+}
+
+#[test]
+fn a_write_to_the_wal_volume_is_found() {
+    let mut scenario = grown::scenario();
+    scenario.fixture.wal = Some(Bytes::gibi(2));
+    let mut trace = grown::trace();
+    let written = Written::Claim { instance: "pg-1".into(), volume: VolumeName::Wal, to: Bytes::gibi(2) };
+    grown::insert(&mut trace, 93_000, What::OperatorWrote(written));
+    assert!(!verdict(Invariant::Bounds, &scenario, &trace).held);
+}
+
+#[test]
+fn an_operator_that_never_comes_to_rest_is_found() {
+    check(Invariant::Convergence, false, |trace| {
+        grown::remove(trace, 107_000);
+    });
+    check(Invariant::Convergence, false, |trace| {
+        let newer =
+            StorageState { observed_generation: 1, generation: 2, ready: true, volumes: vec![grown::done()] };
+        grown::insert(trace, 108_000, What::Storage(newer));
+    });
+    check(Invariant::Convergence, false, |trace| {
+        grown::insert(trace, 108_000, grown::claim("pg-1", AFTER, BEFORE));
+    });
+}
+
+#[test]
+fn a_member_left_behind_is_found() {
+    check(Invariant::ReplicaConsistency, false, |trace| {
+        grown::remove(trace, 80_000);
+        grown::remove(trace, 90_000);
+    });
+    check(Invariant::ReplicaConsistency, false, |trace| {
+        grown::insert(trace, 108_000, What::ClaimGone("pg-2".into(), VolumeName::Data));
+    });
+}
+
+#[test]
+fn an_action_done_twice_is_found() {
+    check(Invariant::Idempotency, false, |trace| {
+        grown::insert(trace, 110_000, grown::raised("pg-1", AFTER));
+    });
+}
+
+#[test]
+fn raising_again_what_was_lowered_or_replaced_is_no_second_action() {
+    check(Invariant::Idempotency, true, |trace| {
+        grown::insert(trace, 95_000, grown::claim("pg-1", BEFORE, BEFORE));
+        grown::insert(trace, 96_000, grown::raised("pg-1", AFTER));
+        grown::insert(trace, 97_000, grown::claim("pg-1", AFTER, BEFORE));
+    });
+}
+
+#[test]
+fn a_write_that_no_status_named_or_named_too_late_is_found() {
+    check(Invariant::Idempotency, false, |trace| {
+        grown::replace(trace, 92_000, grown::raised("pg-1", Bytes::mebi(1216)));
+    });
+    check(Invariant::Idempotency, false, |trace| {
+        grown::remove(trace, 78_000);
+        grown::insert(trace, 73_000, grown::raised("pg-2", AFTER));
+    });
+}
+
+#[test]
+fn a_slot_without_a_patch_and_a_second_slot_for_one_size_are_found() {
+    check(Invariant::Idempotency, false, |trace| {
+        let mut unused = grown::done();
+        unused.ledger.push((Cause::Emergency, Bytes::gibi(2), true));
+        grown::replace(trace, 107_000, grown::status(unused));
+    });
+    check(Invariant::Idempotency, false, |trace| {
+        let mut twice = grown::done();
+        twice.ledger.push((Cause::Emergency, AFTER, true));
+        grown::replace(trace, 107_000, grown::status(twice));
+    });
+}
+
+#[test]
+fn a_status_that_contradicts_itself_or_the_claims_is_found() {
+    check(Invariant::StatusCoherence, false, |trace| {
+        let without_slot = VolumeState { ledger: Vec::new(), ..grown::growing() };
+        grown::replace(trace, 76_000, grown::status(without_slot));
+    });
+    check(Invariant::StatusCoherence, false, |trace| {
+        let downward = VolumeState { target: Some(Bytes::mebi(512)), ..grown::growing() };
+        grown::replace(trace, 76_000, grown::status(downward));
+    });
+    check(Invariant::StatusCoherence, false, |trace| {
+        let old = VolumeState { effective: Some(BEFORE), ..grown::done() };
+        grown::replace(trace, 107_000, grown::status(old));
+    });
+    check(Invariant::StatusCoherence, false, |trace| {
+        let state = VolumeState { state: State::Balanced, ..grown::done() };
+        let behind =
+            StorageState { observed_generation: 1, generation: 3, ready: true, volumes: vec![state] };
+        grown::replace(trace, 107_000, What::Storage(behind));
+    });
+}

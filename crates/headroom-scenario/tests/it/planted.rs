@@ -1,0 +1,216 @@
+//! Each expectation's checker fails on a trace with its violation planted, by name.
+
+use headroom_core::{Bytes, names::VolumeName, report::State};
+use headroom_scenario::{
+    Trace, What,
+    expect::{Control, Functional, all},
+    trace::{VolumeState, Written},
+};
+
+use crate::grown::{self, AFTER, BEFORE};
+
+/// Plants a violation and demands that the checker with this name finds it.
+#[track_caller]
+fn check(name: &str, plant: impl FnOnce(&mut Trace)) {
+    let mut trace = grown::trace();
+    plant(&mut trace);
+    let failing = grown::failing(&grown::scenario(), &trace);
+    assert!(failing.iter().any(|text| text.starts_with(name)), "{name:?} was not found, but {failing:#?}");
+}
+
+#[test]
+fn the_run_as_it_should_be_has_no_finding() {
+    assert_eq!(grown::failing(&grown::scenario(), &grown::trace()), Vec::<String>::new());
+}
+
+#[test]
+fn a_cluster_that_stays_unhealthy_is_found() {
+    check("the Cluster is healthy", |trace| {
+        grown::insert(trace, 110_000, grown::cluster("Not enough disk space", 1, "pg-1"));
+    });
+    check("the Cluster is healthy", |trace| {
+        grown::insert(trace, 110_000, grown::pod("pg-2", false, 0, None));
+    });
+}
+
+#[test]
+fn a_promotion_is_found() {
+    check("promotions: 0", |trace| {
+        grown::insert(trace, 95_000, grown::cluster("Cluster in healthy state", 2, "pg-2"));
+        grown::insert(trace, 96_000, grown::healthy());
+    });
+}
+
+#[test]
+fn a_server_restart_is_found() {
+    check("no server restarted", |trace| {
+        grown::insert(trace, 95_000, grown::pod("pg-1", true, 1, Some(4)));
+    });
+    check("server restarts between", |trace| {
+        grown::insert(trace, 95_000, grown::pod("pg-2", true, 3, None));
+    });
+}
+
+#[test]
+fn a_stop_with_another_exit_code_is_found() {
+    let mut scenario = grown::scenario();
+    scenario.expect.functional = all([Functional::ServerStopped(4)]);
+    let mut trace = grown::trace();
+    let missing = grown::failing(&scenario, &trace);
+    assert!(missing[0].starts_with("the primary's server stopped with exit code 4"), "{missing:?}");
+    grown::insert(&mut trace, 95_000, grown::pod("pg-1", true, 1, Some(4)));
+    assert_eq!(grown::failing(&scenario, &trace), Vec::<String>::new());
+}
+
+#[test]
+fn a_claim_of_another_size_is_found() {
+    for name in ["every data claim requests 1152Mi", "every data claim requests the same"] {
+        check(name, |trace| {
+            grown::remove(trace, 99_000);
+        });
+    }
+    check("every data claim requests 1152Mi", |trace| {
+        grown::replace(trace, 94_000, grown::claim("pg-1", Bytes::gibi(2), BEFORE));
+        grown::replace(trace, 99_000, grown::claim("pg-1", Bytes::gibi(2), Bytes::gibi(2)));
+    });
+    check("every data claim requests the same", |trace| {
+        grown::replace(trace, 99_000, grown::claim("pg-1", BEFORE, BEFORE));
+    });
+}
+
+#[test]
+fn a_claim_that_was_outside_for_a_moment_is_found() {
+    check("no data claim ever requested less", |trace| {
+        grown::insert(trace, 81_000, grown::claim("pg-2", Bytes::gibi(3), BEFORE));
+    });
+    check("no data claim ever requested less", |trace| {
+        grown::insert(trace, 81_000, grown::claim("pg-2", Bytes::mebi(512), BEFORE));
+    });
+}
+
+#[test]
+fn a_file_system_that_is_still_full_is_found() {
+    check("at least 20 % of data is free", |trace| {
+        grown::replace(trace, 150_000, grown::usage("pg-1", 1088, 900));
+    });
+}
+
+#[test]
+fn lost_rows_a_changed_sentinel_and_corruption_are_found() {
+    let verified = |lost, sentinel_ok, clean| What::Verified {
+        acknowledged: 400,
+        lost,
+        sentinel_ok,
+        amcheck_clean: Some(clean),
+    };
+    check("every acknowledged write is readable", |trace| {
+        grown::replace(trace, 115_000, verified(1, true, true));
+    });
+    check("the sentinel table", |trace| {
+        grown::replace(trace, 115_000, verified(0, false, true));
+    });
+    check("pg_amcheck", |trace| {
+        grown::replace(trace, 115_000, verified(0, true, false));
+    });
+    check("every acknowledged write is readable", |trace| {
+        grown::remove(trace, 115_000);
+    });
+}
+
+#[test]
+fn a_writer_that_never_wrote_proves_nothing() {
+    check("every acknowledged write is readable", |trace| {
+        let nothing = What::Verified { acknowledged: 0, lost: 0, sentinel_ok: true, amcheck_clean: None };
+        grown::replace(trace, 115_000, nothing);
+    });
+}
+
+#[test]
+fn amcheck_is_not_asserted_where_the_world_has_none() {
+    let mut trace = grown::trace();
+    let without = What::Verified { acknowledged: 400, lost: 0, sentinel_ok: true, amcheck_clean: None };
+    grown::replace(&mut trace, 115_000, without);
+    let judged = grown::judge(&grown::scenario(), &trace);
+    assert!(!judged.iter().any(|assertion| assertion.text.contains("pg_amcheck")), "{judged:?}");
+}
+
+#[test]
+fn a_missing_intermediate_state_is_found() {
+    check("data passed through Growing", |trace| {
+        let hidden = VolumeState { state: State::PendingGrowth, ..grown::growing() };
+        grown::replace(trace, 76_000, grown::status(hidden));
+    });
+}
+
+#[test]
+fn a_ledger_with_another_count_is_found() {
+    check("Planned actions of data in the ledger: 1", |trace| {
+        let mut twice = grown::done();
+        twice.ledger.push(twice.ledger[0]);
+        grown::replace(trace, 107_000, grown::status(twice));
+    });
+}
+
+#[test]
+fn patches_too_many_or_too_early_are_found() {
+    for name in ["each data claim was raised 1 times", "data claims were raised 2 times in all"] {
+        check(name, |trace| {
+            grown::insert(trace, 93_000, grown::raised("pg-1", AFTER));
+        });
+    }
+    check("no data claim was raised in the first", |trace| {
+        grown::insert(trace, 61_000, grown::raised("pg-1", AFTER));
+    });
+    check("no wal claim was raised", |trace| {
+        let instance = "pg-1".into();
+        let written = Written::Claim { instance, volume: VolumeName::Wal, to: AFTER };
+        grown::insert(trace, 93_000, What::OperatorWrote(written));
+    });
+}
+
+#[test]
+fn a_deletion_by_the_operator_is_found() {
+    check("nothing was deleted", |trace| {
+        grown::insert(trace, 93_000, What::OperatorWrote(Written::Deleted("pod pg-2".to_owned())));
+    });
+}
+
+#[test]
+fn another_end_is_found() {
+    check("data ends as Balanced (EnoughFree)", |trace| {
+        let other = VolumeState { reason: "Confirming".to_owned(), ..grown::done() };
+        grown::replace(trace, 107_000, grown::status(other));
+    });
+}
+
+#[test]
+fn a_write_in_the_quiet_span_is_found() {
+    check("no write in the last 30 s", |trace| {
+        grown::insert(trace, 130_000, What::OperatorWrote(Written::Status));
+    });
+}
+
+#[test]
+fn an_event_that_never_came_is_found() {
+    let mut scenario = grown::scenario();
+    scenario.expect.control = all([Control::EventSeen("GrowthCompleted")]);
+    let mut trace = grown::trace();
+    let missing = grown::failing(&scenario, &trace);
+    assert!(missing[0].starts_with("an Event GrowthCompleted"), "{missing:?}");
+    let text = |text: &str| text.to_owned();
+    let (kind, reason) = (text("Normal"), text("GrowthCompleted"));
+    let event = What::Event { kind, reason, on: text("Cluster"), message: text("data has 1152Mi") };
+    grown::insert(&mut trace, 108_000, event);
+    assert_eq!(grown::failing(&scenario, &trace), Vec::<String>::new());
+}
+
+#[test]
+fn a_growth_that_took_too_long_or_never_ended_is_found() {
+    check("from the last trigger to rest within 60 s", |trace| {
+        grown::remove(trace, 107_000);
+        grown::insert(trace, 140_000, grown::status(grown::done()));
+    });
+    check("from the last trigger to rest within 60 s", |trace| {
+        grown::remove(trace, 107_000);
+    });
+}
