@@ -8,7 +8,12 @@ use headroom_core::{
     report::State,
 };
 
-use crate::{Fact, Trace, trace::ClusterState, view::View, words};
+use crate::{
+    Fact, Trace,
+    trace::{ClusterState, StorageState},
+    view::View,
+    words,
+};
 
 /// CNPG's phase of a healthy Cluster (traces/README fact 6).
 pub const HEALTHY_PHASE: &str = "Cluster in healthy state";
@@ -28,6 +33,7 @@ pub fn evaluate(fact: &Fact, trace: &Trace, quiet: Duration) -> Result<(), Strin
 pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
     match fact {
         Fact::Healthy => healthy(view),
+        Fact::Accepted => accepted(view).map(|_| ()),
         Fact::IntentRecorded { volume, cause } => {
             require(view.intents.contains(&(volume.clone(), *cause)), || {
                 format!("the status has shown no {} growth of {volume}", words::cause(*cause))
@@ -150,13 +156,17 @@ const fn moving(state: State) -> bool {
     }
 }
 
-pub(crate) fn settled(view: &View) -> Result<(), String> {
+fn accepted(view: &View) -> Result<&StorageState, String> {
     let Some(storage) = &view.storage else { return Err("the DynamicStorage has no status".to_owned()) };
     require(storage.observed_generation == storage.generation, || {
         format!("the status speaks of generation {}, not {}", storage.observed_generation, storage.generation)
     })?;
     require(!storage.volumes.is_empty(), || "the status shows no volume".to_owned())?;
-    for shown in &storage.volumes {
+    Ok(storage)
+}
+
+pub(crate) fn settled(view: &View) -> Result<(), String> {
+    for shown in &accepted(view)?.volumes {
         require(shown.running.is_none() && !moving(shown.state), || {
             format!("{} is {} ({})", shown.volume, words::state(shown.state), shown.reason)
         })?;

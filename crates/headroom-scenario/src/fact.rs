@@ -10,6 +10,9 @@ use crate::Gate;
 pub enum Fact {
     /// The Cluster is healthy: phase, instances = ready = wanted, one primary, all pods ready, all claims bound.
     Healthy,
+    /// The status speaks of the spec's generation and shows its volumes: what `prepare` waits for (a fixture that was
+    /// filled is not settled yet).
+    Accepted,
     /// The status has shown a growth of this volume with this cause, intent recorded.
     IntentRecorded {
         /// Which volume.

@@ -289,7 +289,8 @@ fn class_of(fact: &Fact) -> Class {
     match fact {
         Fact::EveryClaimHas(..) => Class::Storage,
         Fact::Verified => Class::Data,
-        Fact::IntentRecorded { .. }
+        Fact::Accepted
+        | Fact::IntentRecorded { .. }
         | Fact::StateSeen(..)
         | Fact::StateIs(..)
         | Fact::Settled

@@ -12,7 +12,8 @@ use crate::{Act, Fact, Fixture, Gate, Strike, Trace, Wait};
 pub trait World {
     /// Whether this world can hold the gate at all.
     fn can_hold(&self, gate: Gate) -> bool;
-    /// Makes the fixture and returns when its Cluster is healthy and the DynamicStorage is accepted.
+    /// Makes the fixture and returns when its Cluster is healthy and the DynamicStorage is accepted
+    /// ([`Fact::Accepted`], not settled: a filled fixture already wants to grow).
     ///
     /// # Errors
     /// When the fixture cannot be made; the scenario is then inconclusive, not failed.

@@ -277,7 +277,7 @@ impl World for ClusterWorld {
     fn prepare(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
         self.fixture = Some(fixture.clone());
         self.make_objects(fixture)?;
-        self.expect(&Fact::Settled, Wait::Decision)?;
+        self.expect(&Fact::Accepted, Wait::Decision)?;
         self.recorder.push(What::FixtureReady);
         Ok(())
     }

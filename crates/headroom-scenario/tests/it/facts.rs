@@ -34,6 +34,7 @@ fn data() -> VolumeName {
 fn nothing_holds_in_an_empty_trace() {
     let empty = Trace::new();
     check(&empty, &Fact::Healthy, Some("no Cluster has been seen"));
+    check(&empty, &Fact::Accepted, Some("the DynamicStorage has no status"));
     check(&empty, &Fact::Settled, Some("the DynamicStorage has no status"));
     check(&empty, &Fact::UsedAtLeast(data(), 0), Some("no primary has been seen"));
     check(&empty, &Fact::EveryMemberUsedAtLeast(data(), 0), Some("no instance has been seen"));
@@ -127,6 +128,7 @@ fn a_refusal_counts_since_the_last_fill() {
 
 #[test]
 fn quiet_is_settled_and_no_write_for_the_span() {
+    check(&until(94_000), &Fact::Accepted, None);
     check(&until(94_000), &Fact::Quiet, Some("data is Growing (WaitingForCanary)"));
     check(&until(115_000), &Fact::Quiet, Some("quiet for 10 of 30 s"));
     check(&grown::trace(), &Fact::Quiet, None);
