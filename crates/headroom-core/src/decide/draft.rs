@@ -88,7 +88,8 @@ impl Draft<'_> {
         self.alarms = members
             .iter()
             .enumerate()
-            .filter(|(_, member)| member.growable())
+            // A claim that cannot grow raises no growth; that a blocked volume is full is still told.
+            .filter(|(_, member)| member.growable() || self.blocked)
             .filter_map(|(index, member)| Some((index, alarm::alarm(self.policy, member, holds_wal)?)))
             .collect();
         self.alarms.sort_by_key(|(index, alarm)| {

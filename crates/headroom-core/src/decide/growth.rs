@@ -63,6 +63,8 @@ pub(super) fn settle(draft: &mut Draft<'_>, members: &[Member<'_>], worst: Optio
             }
             draft.record.effective = growth.to.max(draft.record.effective);
             draft.end(Outcome::Completed { at: draft.now });
+            // The growth cures them; what is left is judged once that is recorded.
+            draft.alarms.clear();
         }
         Progress::Stopped => draft.end(Outcome::Refunded { at: draft.now }),
         Progress::Recast(canary) => {

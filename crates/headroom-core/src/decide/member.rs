@@ -163,7 +163,7 @@ pub(crate) fn members<'a>(
                     Usage::Fresh(_) | Usage::Stale(_) | Usage::Mismatch(_) | Usage::Never => None,
                 },
                 usage,
-                last: newest.max(baseline),
+                last: baseline.filter(|kept| newest.is_none_or(|newest| kept.at > newest.at)).or(newest),
                 samples: samples.map_or(&[], usage::Samples::as_slice),
                 grown_at,
                 baseline,

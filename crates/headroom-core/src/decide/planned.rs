@@ -69,7 +69,7 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut 
     Some((State::Growing, reason))
 }
 
-/// What usage and `request` ask for. Members that are fenced, stale or unmounted have no want of their own.
+/// What usage and `request` ask for. Members that are fenced, stale, unmounted or under repair have no want of their own.
 pub(super) fn want(draft: &Draft<'_>, members: &[Member<'_>]) -> Option<Want> {
     let mut wanted: Option<Want> = None;
     let mut widen = |to: Bytes, by_usage, confirming| {
@@ -85,7 +85,9 @@ pub(super) fn want(draft: &Draft<'_>, members: &[Member<'_>]) -> Option<Want> {
         widen(request.min(draft.bounds.high), false, false);
     }
     let base = draft.base();
-    for member in members.iter().filter(|member| member.counts() && !member.fenced) {
+    // A claim that is still being given the effective size is judged once it has it.
+    let whole = |member: &&Member<'_>| member.capacity >= draft.record.effective;
+    for member in members.iter().filter(|member| member.counts() && !member.fenced).filter(whole) {
         if let Some(sample) = member.current.filter(|sample| below(draft.policy, *sample)) {
             let to = base.planned(member, sample);
             // At the ceiling a second sample would change nothing.

@@ -3,11 +3,11 @@
 use super::{Case, Volume};
 use crate::{
     Bytes, Observation, Timestamp,
-    ledger::Cause,
+    ledger::{Cause, Outcome},
     names::VolumeName,
     observation::{ClaimPhase, ClaimSeen, MemberSeen},
     policy::VolumePolicy,
-    record::Growth,
+    record::{Growth, VolumeRecord},
     usage::Sample,
     window::Windows,
 };
@@ -48,12 +48,19 @@ pub(super) fn check(case: &mut Case<'_>, volume: &Volume<'_>) {
         Cause::Emergency => {
             case.require(volume.rules.emergency.enabled, "EmergencyDisabled");
             case.require(growth.to <= emergency_end, "AboveCeiling");
-            case.require(running.is_none_or(|running| running.to < growth.to), "TargetNotLarger");
+            let raised = running.filter(|running| superseded(volume.later, running));
+            case.require(raised.is_none_or(|raised| raised.to < growth.to), "TargetNotLarger");
             case.require(growth.canary.is_none(), "EmergencyWithCanary");
             case.require(low(case, volume) || unready(case, volume.name), "EmergencyUnfounded");
         }
         Cause::External => case.object("GrowthExternal"),
     }
+}
+
+/// Whether the growth ended in favour of another, rather than for lack of want.
+fn superseded(record: &VolumeRecord, growth: &Growth) -> bool {
+    let mut entries = record.ledger.entries.iter();
+    entries.any(|entry| entry.id == growth.id && matches!(entry.outcome, Outcome::Superseded { .. }))
 }
 
 /// The same growth, later: its aim never rises.

@@ -144,7 +144,7 @@ impl World {
             container: ContainerSeen::Running { since: self.now.minus(Span::hours(10)) },
             last_exit: None,
         };
-        let claims = BTreeMap::from([(VolumeName::Data, claim(&name, size))]);
+        let claims = BTreeMap::from([(VolumeName::Data, claim(&format!("claim-{number}"), size))]);
         self.seen.members.insert(instance(number), MemberSeen { pod: Some(pod), claims });
     }
 
@@ -274,11 +274,6 @@ impl World {
         let fatal: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Fatal).collect();
         assert!(fatal.is_empty(), "{fatal:?} {}\n{:#?}\n{:#?}", self.label, decision.record, decision.report);
         assert!(decision.wake.is_none_or(|wake| wake > self.now), "wake in the past: {decision:#?}");
-        assert_eq!(
-            decision,
-            decide(&self.policy, &self.seen, &self.record, self.now),
-            "the same inputs give the same decision"
-        );
         decision
     }
 
