@@ -252,9 +252,12 @@ impl Index {
             waiting: None,
         };
         let mut slot = entry.claims.remove(&name);
-        let put =
-            Report { version, epoch, source, now }
-                .put(&mut slot, held, same::claim, |new, before, now| new.with_evidence_of(before, now));
+        let put = Report { version, epoch, source, now }.put(
+            &mut slot,
+            held,
+            same::claim,
+            ClaimHeld::with_evidence_of,
+        );
         if let Some(kept) = slot {
             entry.claims.insert(name, kept);
         }

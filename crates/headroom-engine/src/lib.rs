@@ -42,6 +42,8 @@ mod sampling;
 mod session;
 pub mod snapshot;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 mod view;
 mod windows;
 

@@ -54,7 +54,7 @@ impl Timetable {
         }
         if let Some((known, on)) = self.wishes.remove(key) {
             for name in on {
-                self.unwish(&name, known, key, nodes.contains(&name));
+                self.unwish(&name, known, key, (nodes.contains(&name), now));
             }
         }
         for name in &nodes {
@@ -72,7 +72,7 @@ impl Timetable {
         self.wish(key, Span::seconds(1), BTreeSet::new(), now);
     }
 
-    fn unwish(&mut self, name: &NodeName, every: Span, key: &ClusterKey, stays: bool) {
+    fn unwish(&mut self, name: &NodeName, every: Span, key: &ClusterKey, (stays, now): (bool, Timestamp)) {
         let Some(node) = self.nodes.get_mut(name) else { return };
         node.wishes.remove(&(every, key.clone()));
         if node.wishes.is_empty() && !stays {
@@ -83,6 +83,8 @@ impl Timetable {
             if !node.in_flight {
                 self.nodes.remove(name);
             }
+        } else {
+            self.plan(name, now);
         }
     }
 

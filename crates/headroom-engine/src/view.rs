@@ -23,6 +23,10 @@ use crate::{
 
 /// What can be judged of one Cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made, matched and dropped within one step; a box would cost more"
+)]
 pub(crate) enum Ground<'a> {
     /// There is a policy, a Cluster and a readable record: decide.
     Decide(Case<'a>),

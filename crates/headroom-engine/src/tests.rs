@@ -1,0 +1,13 @@
+//! Tests of the engine as a whole, against a toy world.
+
+mod explore;
+mod order;
+mod polling;
+mod reads;
+mod refusals;
+mod release;
+mod rules;
+mod run;
+mod storm;
+mod words;
+mod world;
