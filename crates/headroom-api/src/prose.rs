@@ -4,8 +4,6 @@
 //! minutes"; times are absolute.
 
 mod reason;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 

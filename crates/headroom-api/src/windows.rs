@@ -6,8 +6,6 @@
 
 mod error;
 mod schedule;
-#[cfg(test)]
-mod tests;
 mod zone;
 
 pub use error::ParseWindowError;

@@ -1,6 +1,6 @@
 //! A parsed schedule and its resolution around a time.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use croner::{
     Cron,
@@ -21,15 +21,31 @@ const REFERENCE: i64 = 1_767_225_600; // 2026-01-01T00:00:00Z
 /// A merged window longer than this is cut; longer than any that closes by itself is taken to never close.
 const HORIZON: i64 = 35 * 86_400;
 
-/// Most firings looked at to merge overlapping windows.
-const MERGES_MAX: u32 = 1_000;
+/// Most firings looked at to merge overlapping windows. A window that is cut there only means that it is resolved anew
+/// at that time.
+const MERGES_MAX: i64 = 1_000;
+
+/// The shortest window, in seconds.
+const DURATION_MIN: i64 = 60;
 
 /// When planned changes may start: parsed once, resolved at each edge. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WindowSchedule(Option<Arc<Recurring>>);
 
+impl fmt::Debug for WindowSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("WindowSchedule(always)"),
+            Some(recurring) => {
+                let Recurring { cron, zone, duration } = recurring.as_ref();
+                let zone = zone.iana_name().unwrap_or("UTC");
+                write!(f, "WindowSchedule({} {zone} for {duration} s)", cron.pattern)
+            }
+        }
+    }
+}
+
 /// A window that recurs.
-#[derive(Debug)]
 struct Recurring {
     cron: Cron,
     zone: TimeZone,
@@ -51,7 +67,7 @@ impl WindowSchedule {
         let cron = parse_cron(schedule)?;
         let span = span_from_text(duration)
             .ok_or_else(|| ParseWindowError::Duration { duration: duration.to_owned() })?;
-        if span < Span::minutes(1) || span > Span::hours(168) {
+        if i64::from(span.as_seconds()) < DURATION_MIN || span > Span::hours(168) {
             return Err(ParseWindowError::DurationOutOfRange { duration: duration.to_owned() });
         }
         let zone = TimeZone::get(time_zone).map_err(|_| ParseWindowError::TimeZone {
@@ -62,7 +78,7 @@ impl WindowSchedule {
         let Some(first) = recurring.earliest_from(REFERENCE) else {
             return Err(ParseWindowError::NeverFires { schedule: schedule.to_owned() });
         };
-        if recurring.close_after(first).saturating_sub(first) >= HORIZON {
+        if recurring.close_after(first, HORIZON / DURATION_MIN).saturating_sub(first) >= HORIZON {
             return Err(ParseWindowError::NeverCloses {
                 schedule: schedule.to_owned(),
                 duration: duration.to_owned(),
@@ -83,7 +99,7 @@ impl WindowSchedule {
         let start = if firing <= now { recurring.open_before(firing) } else { firing };
         Windows::Next {
             start: Timestamp::from_unix(start),
-            end: Timestamp::from_unix(recurring.close_after(firing)),
+            end: Timestamp::from_unix(recurring.close_after(firing, MERGES_MAX)),
         }
     }
 }
@@ -104,10 +120,10 @@ impl Recurring {
         start
     }
 
-    /// When the merged window that holds the firing `firing` closes.
-    fn close_after(&self, firing: i64) -> i64 {
+    /// When the merged window that holds the firing `firing` closes, looking at no more than `merges` further firings.
+    fn close_after(&self, firing: i64, merges: i64) -> i64 {
         let mut end = firing.saturating_add(self.duration);
-        for _ in 0..MERGES_MAX {
+        for _ in 0..merges {
             match self.latest_until(end) {
                 Some(last) if last.saturating_add(self.duration) > end => {
                     end = last.saturating_add(self.duration);

@@ -1,0 +1,290 @@
+//! Arbitrary records and reports, every arm of every enumeration among them.
+
+use std::collections::BTreeMap;
+
+use headroom_core::{
+    Bytes, Percent, Record, Report, Timestamp,
+    ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
+    names::{InstanceName, NodeName, TablespaceName, Text, Uid, VolumeName},
+    observation::{ObstacleCause, Suspension},
+    record::{Growth, MemberRecord, VolumeRecord},
+    report::{BudgetReport, ClusterVerdict, MemberReport, Notice, Reason, State, VolumeReport, WalReport},
+    usage::Sample,
+};
+use proptest::{collection::btree_map, collection::vec, option, prelude::*, sample::select};
+
+pub(crate) const STATES: [State; 12] = [
+    State::Balanced,
+    State::PendingGrowth,
+    State::Growing,
+    State::Emergency,
+    State::AtLimit,
+    State::BudgetExhausted,
+    State::PendingShrink,
+    State::Shrinking,
+    State::WaitingForUsage,
+    State::Blocked,
+    State::Suspended,
+    State::Paused,
+];
+
+const CAUSES: [Cause; 3] = [Cause::Planned, Cause::Emergency, Cause::External];
+
+const SUSPENSIONS: [Suspension; 3] =
+    [Suspension::Hibernated, Suspension::ClusterDeleting, Suspension::ReconciliationDisabled];
+
+const OBSTACLES: [ObstacleCause; 9] = [
+    ObstacleCause::Quota,
+    ObstacleCause::LimitRange,
+    ObstacleCause::NotExpandable,
+    ObstacleCause::Forbidden,
+    ObstacleCause::NotBound,
+    ObstacleCause::Throttled,
+    ObstacleCause::Unavailable,
+    ObstacleCause::Invalid,
+    ObstacleCause::Unknown,
+];
+
+/// One of each reason.
+pub(crate) fn reasons() -> Vec<Reason> {
+    let pg = || InstanceName::from("pg-1");
+    let words = || Text::from("the driver's words");
+    let mut all = vec![
+        Reason::EnoughFree,
+        Reason::Repairing(pg()),
+        Reason::WaitingForBinding(pg()),
+        Reason::OutsideWindow,
+        Reason::NoWindowAhead,
+        Reason::Confirming,
+        Reason::PlannedBudgetSpent,
+        Reason::BudgetSpent,
+        Reason::WaitingForCanary(pg()),
+        Reason::WaitingForStorage { instance: pg(), node_step: true },
+        Reason::WaitingForStorage { instance: pg(), node_step: false },
+        Reason::WaitingForMount(pg()),
+        Reason::Infeasible { instance: pg(), words: words() },
+        Reason::CanaryStuck(pg()),
+        Reason::Critical(pg()),
+        Reason::DiskFull(pg()),
+        Reason::FullSoon(pg()),
+        Reason::EmergencyDisabled,
+        Reason::LimitReached,
+        Reason::LimitBelowClusterSize { cluster_size: Bytes::gibi(20) },
+        Reason::WalFault,
+        Reason::NoUsage,
+        Reason::StaleUsage,
+        Reason::NotSizedByClaim(pg()),
+        Reason::KubeletSilent(NodeName::from("node-1"), words()),
+        Reason::StorageClassNotExpandable,
+        Reason::OnlineResizeDisabled,
+        Reason::StaticVolume,
+        Reason::NoSuchVolume,
+        Reason::NoBoundClaim,
+        Reason::Paused,
+        Reason::Releasing,
+        Reason::ShrinkNotYet,
+    ];
+    all.extend(OBSTACLES.map(|cause| Reason::Refused { instance: pg(), cause, words: words() }));
+    all.extend(SUSPENSIONS.map(Reason::Suspended));
+    all
+}
+
+/// One of each notice.
+pub(crate) fn notices() -> Vec<Notice> {
+    let pg = || InstanceName::from("pg-1");
+    vec![
+        Notice::ShrinkNotYet,
+        Notice::MemberNeedsRebuild(pg()),
+        Notice::ClusterSizeBehind { cluster_size: Bytes::gibi(10) },
+        Notice::ArchiverFailing { since: Timestamp::from_unix(1_795_402_800) },
+        Notice::SlotRetainsWal { slot: Text::from("standby_1"), retained: Bytes::gibi(3) },
+        Notice::MemberWithoutUsage(pg()),
+        Notice::RequestLowered(pg()),
+        Notice::CriticalAt(Percent::clamped(95)),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop_oneof![
+        (0_u64..5_000).prop_map(Bytes::gibi),
+        (0_u64..5_000_000).prop_map(Bytes::mebi),
+        any::<u64>().prop_map(Bytes::new),
+        Just(Bytes::ZERO),
+        Just(Bytes::MAX),
+    ]
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![1_790_000_000_i64..1_800_000_000, 0_i64..253_402_207_200].prop_map(Timestamp::from_unix)
+}
+
+fn instance() -> impl Strategy<Value = InstanceName> {
+    "[a-z]{1,8}-[0-9]{1,3}".prop_map(|name| InstanceName::from(name.as_str()))
+}
+
+pub(crate) fn volume_name() -> impl Strategy<Value = VolumeName> {
+    prop_oneof![
+        3 => Just(VolumeName::Data),
+        2 => "[a-z_]{1,12}".prop_map(|name| VolumeName::Tablespace(TablespaceName::from(name.as_str()))),
+        1 => Just(VolumeName::Wal),
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Running),
+        time().prop_map(|at| Outcome::Completed { at }),
+        time().prop_map(|at| Outcome::Refunded { at }),
+        time().prop_map(|at| Outcome::Superseded { at }),
+    ]
+}
+
+/// Entries with ids of their own, as the sequence gives them.
+fn ledger() -> impl Strategy<Value = Ledger> {
+    vec((select(&CAUSES[..]), bytes(), bytes(), time(), outcome(), 1_u32..1_000), 0..6).prop_map(|entries| {
+        let mut next = 0;
+        let entries = entries.into_iter().map(|(cause, from, to, started, outcome, step)| {
+            next += step;
+            LedgerEntry { id: ActionId(next), cause, from, to, started, outcome }
+        });
+        Ledger { entries: entries.collect() }
+    })
+}
+
+fn growth() -> impl Strategy<Value = Growth> {
+    let generation = 0_u64..=u64::try_from(i64::MAX).unwrap();
+    (any::<u32>(), select(&CAUSES[..]), generation, time(), bytes(), bytes(), option::of(instance()))
+        .prop_map(|(id, cause, generation, started, from, to, canary)| Growth {
+            id: ActionId(id),
+            cause,
+            generation,
+            started,
+            from,
+            to,
+            canary,
+        })
+}
+
+fn member_record() -> impl Strategy<Value = MemberRecord> {
+    let sample =
+        (time(), bytes(), bytes()).prop_map(|(at, capacity, available)| Sample { at, capacity, available });
+    ("[0-9a-f-]{1,36}", option::of(time()), option::of(sample)).prop_map(|(uid, grown_at, last_usage)| {
+        MemberRecord { claim: Uid::from(uid.as_str()), grown_at, last_usage }
+    })
+}
+
+fn volume_record() -> impl Strategy<Value = VolumeRecord> {
+    (
+        bytes(),
+        ledger(),
+        option::of(growth()),
+        option::of(time()),
+        btree_map(instance(), member_record(), 0..5),
+    )
+        .prop_map(|(effective, ledger, growth, calm_since, members)| VolumeRecord {
+            effective,
+            ledger,
+            growth,
+            calm_since,
+            members,
+        })
+}
+
+/// Any record.
+pub(crate) fn record() -> impl Strategy<Value = Record> {
+    (any::<u32>(), btree_map(volume_name(), volume_record(), 0..4))
+        .prop_map(|(sequence, volumes)| Record { sequence, volumes })
+}
+
+fn member_report() -> impl Strategy<Value = MemberReport> {
+    (bytes(), option::of(bytes())).prop_map(|(requested, capacity)| MemberReport { requested, capacity })
+}
+
+fn budget() -> impl Strategy<Value = BudgetReport> {
+    (any::<u8>(), any::<u8>(), any::<u8>(), option::of(time()), option::of(time())).prop_map(
+        |(used, planned, emergency, next_planned, next_emergency)| BudgetReport {
+            used,
+            planned,
+            emergency,
+            next_planned,
+            next_emergency,
+        },
+    )
+}
+
+/// Any report of a volume.
+pub(crate) fn volume_report() -> impl Strategy<Value = VolumeReport> {
+    let first = (select(&STATES[..]), select(reasons()), option::of(bytes()), option::of(bytes()), bytes());
+    let second = (
+        btree_map(instance(), member_report(), 0..5),
+        budget(),
+        option::of((time(), time())),
+        option::of((any::<u32>().prop_map(ActionId), select(&CAUSES[..]))),
+        vec(select(notices()), 0..4),
+    );
+    (first, second).prop_map(
+        |((state, reason, effective, target, ceiling), (members, budget, window, running, notices))| {
+            VolumeReport {
+                state,
+                reason,
+                effective,
+                target,
+                ceiling,
+                members,
+                budget,
+                window,
+                running,
+                notices,
+            }
+        },
+    )
+}
+
+fn verdict() -> impl Strategy<Value = ClusterVerdict> {
+    prop_oneof![
+        4 => Just(ClusterVerdict::Fine),
+        1 => select(&SUSPENSIONS[..]).prop_map(ClusterVerdict::Suspended),
+        1 => Just(ClusterVerdict::Paused),
+        1 => Just(ClusterVerdict::Advising),
+        1 => Just(ClusterVerdict::Releasing),
+        1 => Just(ClusterVerdict::PlanRefused(vec!["TargetAboveCeiling", "NoIntent"])),
+    ]
+}
+
+fn wal() -> impl Strategy<Value = WalReport> {
+    (vec(instance(), 0..3), vec(instance(), 0..3), vec(select(notices()), 0..3))
+        .prop_map(|(full, low, notices)| WalReport { full, low, notices })
+}
+
+/// Any report.
+pub(crate) fn report() -> impl Strategy<Value = Report> {
+    let generation = 0_u64..=u64::try_from(i64::MAX).unwrap();
+    (generation, btree_map(volume_name(), volume_report(), 0..4), option::of(wal()), verdict())
+        .prop_map(|(generation, volumes, wal, cluster)| Report { generation, volumes, wal, cluster })
+}
+
+/// A plain report of one volume.
+pub(crate) fn plain(state: State, reason: Reason) -> VolumeReport {
+    VolumeReport {
+        state,
+        reason,
+        effective: Some(Bytes::gibi(10)),
+        target: Some(Bytes::gibi(12)),
+        ceiling: Bytes::gibi(100),
+        members: BTreeMap::new(),
+        budget: BudgetReport { used: 1, planned: 2, emergency: 3, next_planned: None, next_emergency: None },
+        window: None,
+        running: None,
+        notices: Vec::new(),
+    }
+}
+
+/// A report of the data volume alone.
+pub(crate) fn of_data(volume: VolumeReport) -> Report {
+    Report {
+        generation: 3,
+        volumes: BTreeMap::from([(VolumeName::Data, volume)]),
+        wal: None,
+        cluster: ClusterVerdict::Fine,
+    }
+}
