@@ -132,8 +132,7 @@ fn a_lost_record_in_the_middle_of_a_growth_ends_at_the_same_size() {
         }
         world.record.volumes.clear();
         world.finish();
-        let sizes: Vec<Bytes> =
-            (1..=3).map(|number| world.claim(number).requested).collect();
+        let sizes: Vec<Bytes> = (1..=3).map(|number| world.claim(number).requested).collect();
         assert_eq!(sizes, vec![gi(11); 3], "canary done: {canary_done}");
     }
 }

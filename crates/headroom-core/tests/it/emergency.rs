@@ -270,7 +270,10 @@ fn a_smaller_member_in_emergency_is_repaired_before_a_slot_is_spent() {
     world.set_used(2, 99);
     assert_eq!(world.settle(), vec![(instance(2), gi(10))]);
     assert_eq!(world.outcomes(), vec![]);
-    world.assert_says(State::Emergency, &Reason::WaitingForStorage { instance: instance(2), node_step: false });
+    world.assert_says(
+        State::Emergency,
+        &Reason::WaitingForStorage { instance: instance(2), node_step: false },
+    );
 }
 
 #[test]

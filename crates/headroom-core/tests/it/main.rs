@@ -7,7 +7,7 @@ mod emergency;
 mod enumeration;
 mod gates;
 mod laws;
-// mod lint_objects;
+mod lint_objects;
 mod planned;
 mod quantities;
 mod release;

@@ -94,13 +94,13 @@ fn beyond_the_largest_amount_it_is_the_largest_amount() {
     ] {
         reads(text, MAX);
     }
-    reads("7.999Ei", 9_222_219_115_350_168_208);
+    reads("7.999Ei", 9_222_219_115_350_168_962);
     reads("1e-9223372036854775808", 1);
 }
 
 #[test]
 fn what_is_no_quantity_is_named() {
-    use ParseQuantityError::{Negative, NoNumber, UnknownSuffix, Unexpected};
+    use ParseQuantityError::{Negative, NoNumber, Unexpected, UnknownSuffix};
     let suffix = |suffix: &str| UnknownSuffix { suffix: suffix.into() };
     let unexpected = |character, offset| Unexpected { character, offset };
     for (text, error) in [

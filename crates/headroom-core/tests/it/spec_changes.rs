@@ -1,11 +1,6 @@
 //! A newer spec while a planned growth runs: it is re-derived, and what is patched is kept.
 
-use headroom_core::{
-    Bytes, Percent, Span,
-    ledger::Cause,
-    policy::VolumePolicy,
-    window::Windows,
-};
+use headroom_core::{Bytes, Percent, Span, ledger::Cause, policy::VolumePolicy, window::Windows};
 
 use crate::world::{World, gi, instance};
 

@@ -10,11 +10,7 @@ use proptest::prelude::*;
 use crate::world::{gi, mi};
 
 fn sample(at: i64, capacity: u64, available: u64) -> Sample {
-    Sample {
-        at: Timestamp::from_unix(at),
-        capacity: Bytes::new(capacity),
-        available: Bytes::new(available),
-    }
+    Sample { at: Timestamp::from_unix(at), capacity: Bytes::new(capacity), available: Bytes::new(available) }
 }
 
 #[test]
@@ -60,9 +56,13 @@ fn spans_are_never_negative() {
 #[test]
 fn a_window_opens_at_its_start_and_is_closed_at_its_end() {
     let window = Windows::Next { start: Timestamp::from_unix(10), end: Timestamp::from_unix(20) };
-    for (now, open, edge) in
-        [(9, false, Some(10)), (10, true, Some(20)), (19, true, Some(20)), (20, false, None), (21, false, None)]
-    {
+    for (now, open, edge) in [
+        (9, false, Some(10)),
+        (10, true, Some(20)),
+        (19, true, Some(20)),
+        (20, false, None),
+        (21, false, None),
+    ] {
         let now = Timestamp::from_unix(now);
         assert_eq!(window.open_at(now), open, "{now:?}");
         assert_eq!(window.next_edge(now), edge.map(Timestamp::from_unix), "{now:?}");

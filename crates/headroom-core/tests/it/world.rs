@@ -13,9 +13,7 @@ use headroom_core::{
         Growable, MemberSeen, Obstacle, ObstacleCause, PodSeen, Primary, Resizing, StorageMeta,
         VolumeSpecSeen,
     },
-    policy::{
-        Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy,
-    },
+    policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
     record::VolumeRecord,
     report::{Reason, State, VolumeReport},
     usage::{Sample, Samples},
@@ -336,7 +334,8 @@ impl World {
         self.advance(Span::seconds(5));
         for member in self.seen.members.values_mut() {
             let mounted = member.pod.is_some();
-            for claim in member.claims.values_mut().filter(|claim| claim.phase == ClaimPhase::Bound && mounted)
+            for claim in
+                member.claims.values_mut().filter(|claim| claim.phase == ClaimPhase::Bound && mounted)
             {
                 claim.capacity = claim.capacity.map(|capacity| capacity.max(claim.requested));
                 claim.resize = Resizing::none();
