@@ -270,6 +270,8 @@ pub(crate) struct CsiNodeArgs {
     #[arg(long)]
     pub(crate) csi_socket: PathBuf,
     #[arg(long)]
+    pub(crate) registration_socket: PathBuf,
+    #[arg(long)]
     pub(crate) gate_socket: PathBuf,
 }
 

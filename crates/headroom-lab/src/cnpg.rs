@@ -74,13 +74,13 @@ pub(crate) fn install(
             "cnpg-controller-manager",
             "-o=jsonpath={.status.availableReplicas}",
         ];
-        let limit = Duration::from_secs(180);
+        let limit = Duration::from_mins(3);
         kubectl.until_met("the CloudNativePG operator", limit, &args, |text| {
             text.parse::<u32>().is_ok_and(|n| n > 0)
         })?;
         // Available comes before the service's endpoint reaches every kube-proxy; a dry run goes through the webhook.
         let dry = ["apply", "--dry-run=server", "-f", "-"];
-        kubectl.until_input("CloudNativePG's webhook", Duration::from_secs(60), &dry, PROBE)
+        kubectl.until_input("CloudNativePG's webhook", Duration::from_mins(1), &dry, PROBE)
     })
 }
 

@@ -121,11 +121,11 @@ fn forwarder(own: &str, netns: &str, port: u16) -> Vec<String> {
 pub(crate) fn wait(kubectl: &Kubectl) -> Result<()> {
     kubectl.until(
         "the apiserver (cargo lab logs kube-apiserver)",
-        Duration::from_secs(120),
+        Duration::from_mins(2),
         &["get", "--raw=/readyz"],
     )?;
     // The namespace controller's objects come a moment after readiness.
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     kubectl
         .until("the namespace kube-system", limit, &["get", "namespace", "kube-system", "default"])
         .map(drop)

@@ -14,13 +14,12 @@ use crate::state::State;
 
 /// Runs a node's storage plugin until it is asked to end.
 pub(crate) fn node(args: &CsiNodeArgs) -> Result<ExitCode> {
-    make_parents([&args.csi_socket, &args.gate_socket])?;
+    make_parents([&args.csi_socket, &args.registration_socket, &args.gate_socket])?;
     let config = NodeConfig {
         node: args.node.clone(),
         images: args.images.clone(),
         csi_socket: args.csi_socket.clone(),
-        // csi-register does it, see assets/go/csi-register.go.
-        registration_socket: None,
+        registration_socket: Some(args.registration_socket.clone()),
         gate_socket: args.gate_socket.clone(),
     };
     serve(async |shutdown| run_node(config, shutdown).await)

@@ -59,7 +59,7 @@ fn import(layout: &Layout, nodes: &[Node], archive: &Path) -> Result<()> {
 
 /// Waits until a containerd answers.
 fn wait_for(socket: &Path) -> Result<()> {
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_mins(1);
     let address = [std::ffi::OsStr::new("--address"), socket.as_os_str(), std::ffi::OsStr::new("version")];
     while !run::succeeds(&mut run::command("ctr", address)) {
         if Instant::now() > limit {

@@ -76,12 +76,8 @@ fn prepare_holder(dir: &Path) -> Result<()> {
 
 /// Binds, then makes everything shared, so that what the storage plugin mounts reaches kubelet and containers.
 fn script(own: &Path) -> String {
-    let mut text = String::new();
-    for (host, below) in BOUND {
-        text.push_str(&format!("mount --bind '{}/{below}' {host}\n", own.display()));
-    }
-    text.push_str("mount --make-rshared /\n");
-    text
+    let binds = BOUND.map(|(host, below)| format!("mount --bind '{}/{below}' {host}", own.display()));
+    format!("{}\nmount --make-rshared /\n", binds.join("\n"))
 }
 
 /// Mount points at or below a directory in this process's mount namespace, deepest first.

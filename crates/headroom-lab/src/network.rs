@@ -101,13 +101,15 @@ ip link set {port} master br0 up"
 }
 
 fn routes(nodes: &[Node]) -> String {
-    nodes.iter().map(|n| format!("ip route replace {} via {}\n", n.pod_range(), n.address())).collect()
+    let line = |node: &Node| format!("ip route replace {} via {}", node.pod_range(), node.address());
+    nodes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn node_script(node: Node, nodes: &[Node]) -> String {
     let others: Vec<Node> = nodes.iter().copied().filter(|other| *other != node).collect();
     format!(
-        "{}ip route replace default via {MANAGEMENT}
+        "{}
+ip route replace default via {MANAGEMENT}
 echo 1 > /proc/sys/net/ipv4/ip_forward
 echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter
 echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use headroom_csi::{DRIVER_NAME, REGISTRATION_SOCKET};
 
 use crate::certs::Pki;
 use crate::control_plane::inside_url;
@@ -71,7 +72,6 @@ pub(crate) fn parts(
         part("kube-proxy", proxy)
             .reads(reads(["kube-proxy.yaml", "kube-proxy.kubeconfig"]).iter().map(PathBuf::as_path)),
         part("csi-node", csi(layout, node, own)),
-        part("csi-register", register(programs)),
     ])
 }
 
@@ -107,25 +107,9 @@ fn csi(layout: &Layout, node: Node, own: &str) -> Vec<String> {
         "csi-node".to_owned(),
         format!("--node={}", node.name()),
         format!("--images={}", images.display()),
-        format!("--csi-socket={}", csi_socket()),
+        format!("--csi-socket=/var/lib/kubelet/plugins/{DRIVER_NAME}/csi.sock"),
+        format!("--registration-socket=/var/lib/kubelet/plugins_registry/{REGISTRATION_SOCKET}"),
         format!("--gate-socket={}", gate.display()),
-    ];
-    words.to_vec()
-}
-
-/// The storage plugin's socket as its kubelet sees it.
-fn csi_socket() -> String {
-    format!("/var/lib/kubelet/plugins/{}/csi.sock", headroom_csi::DRIVER_NAME)
-}
-
-/// Announces the storage plugin where the kubelet looks for plugins.
-fn register(programs: &Programs) -> Vec<String> {
-    let driver = headroom_csi::DRIVER_NAME;
-    let words = [
-        programs.register(),
-        format!("-driver={driver}"),
-        format!("-endpoint={}", csi_socket()),
-        format!("-socket=/var/lib/kubelet/plugins_registry/{driver}-reg.sock"),
     ];
     words.to_vec()
 }
@@ -156,7 +140,7 @@ pub(crate) fn wait(kubectl: &Kubectl, nodes: &[Node]) -> Result<()> {
         let name = node.name();
         let format = "-o=jsonpath={.status.conditions[?(@.type=='Ready')].status}";
         let what = format!("node {name} to be ready (cargo lab logs {name}/kubelet)");
-        kubectl.until_met(&what, Duration::from_secs(120), &["get", "node", &name, format], |text| {
+        kubectl.until_met(&what, Duration::from_mins(2), &["get", "node", &name, format], |text| {
             text == "True"
         })?;
     }
@@ -190,11 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn the_storage_plugin_serves_where_the_kubelet_looks() {
+    fn the_storage_plugin_serves_and_registers_where_the_kubelet_looks() {
         let words = csi(&layout(), Node(1), "/own").join(" ");
-        assert!(words.contains(
-            "--registration-socket=/var/lib/kubelet/plugins_registry/lab.csi.headroom.dev-reg.sock"
-        ));
+        assert!(
+            words.contains("--csi-socket=/var/lib/kubelet/plugins/lab.csi.headroom.dev/csi.sock"),
+            "{words}"
+        );
+        assert!(words.contains("--registration-socket=/var/lib/kubelet/plugins_registry/reg@"), "{words}");
     }
 
     #[test]

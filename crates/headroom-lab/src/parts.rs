@@ -24,19 +24,13 @@ pub(crate) struct Programs {
     kubernetes: PathBuf,
     resizer: PathBuf,
     dns: PathBuf,
-    register: PathBuf,
 }
 
 impl Programs {
     /// Paths in the cache, whether or not they are built.
     pub(crate) fn new(layout: &Layout) -> Self {
         let dir = |module: &go::Module| layout.cache.join(module.cache_name());
-        Self {
-            kubernetes: dir(&go::KUBERNETES),
-            resizer: dir(&go::RESIZER),
-            dns: dir(&go::DNS),
-            register: dir(&go::REGISTER),
-        }
+        Self { kubernetes: dir(&go::KUBERNETES), resizer: dir(&go::RESIZER), dns: dir(&go::DNS) }
     }
     /// A program of Kubernetes.
     pub(crate) fn kubernetes(&self, program: &str) -> String {
@@ -49,10 +43,6 @@ impl Programs {
     /// CoreDNS.
     pub(crate) fn dns(&self) -> String {
         self.dns.join("coredns").display().to_string()
-    }
-    /// The program that announces the storage driver to a kubelet.
-    pub(crate) fn register(&self) -> String {
-        self.register.join("csi-register").display().to_string()
     }
     /// Directory that holds kubectl.
     pub(crate) fn kubectl_dir(&self) -> PathBuf {
@@ -81,7 +71,6 @@ pub(crate) fn everything(layout: &Layout, progress: &Progress) -> Result<(Progra
     go::ensure(layout, progress, &go::KUBERNETES, &rest)?;
     go::ensure(layout, progress, &go::RESIZER, &["csi-resizer"])?;
     go::ensure(layout, progress, &go::DNS, &["coredns"])?;
-    go::ensure(layout, progress, &go::REGISTER, &["csi-register"])?;
     let images =
         Images { pause: pause::ensure(layout, progress)?, postgres: postgres::ensure(layout, progress)? };
     Ok((Programs::new(layout), images))

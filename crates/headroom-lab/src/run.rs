@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_failure_names_the_command_its_status_and_what_it_said() {
         let error = output(&mut command("sh", ["-c", "echo broken >&2; exit 7"])).unwrap_err().to_string();
-        assert!(error.contains("sh -c") && error.contains("7") && error.contains("broken"), "{error}");
+        assert!(error.contains("sh -c") && error.contains('7') && error.contains("broken"), "{error}");
     }
 
     #[test]

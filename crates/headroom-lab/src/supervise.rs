@@ -96,17 +96,11 @@ fn answer(request: Request, fleet: &mut Fleet) -> Reply {
                 fleet.ensure(part);
             }
             fleet.look();
-            Reply::Parts { parts: fleet.seen() }
         }
-        Request::Status => Reply::Parts { parts: fleet.seen() },
-        Request::Stop { part } => match fleet.stop(&part) {
-            true => Reply::Parts { parts: fleet.seen() },
-            false => Reply::Unknown { part },
-        },
-        Request::Start { part } => match fleet.start(&part) {
-            true => Reply::Parts { parts: fleet.seen() },
-            false => Reply::Unknown { part },
-        },
-        Request::Release => Reply::Parts { parts: fleet.seen() },
+        Request::Keep { names } => fleet.keep(&names),
+        Request::Stop { part } if !fleet.stop(&part) => return Reply::Unknown { part },
+        Request::Start { part } if !fleet.start(&part) => return Reply::Unknown { part },
+        Request::Stop { .. } | Request::Start { .. } | Request::Status | Request::Release => {}
     }
+    Reply::Parts { parts: fleet.seen() }
 }

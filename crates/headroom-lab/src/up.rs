@@ -1,5 +1,6 @@
 //! `up`: build what is missing, make what is missing, start what does not run, wait until it is whole.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
@@ -39,10 +40,12 @@ pub(crate) fn up(layout: &Layout, args: &UpArgs) -> Result<ExitCode> {
     let nodes: Vec<Node> = state.nodes().collect();
     let own = own_program(layout)?;
     let supervisor = Supervisor::ensure(layout, &own)?;
-    let lab = Lab { layout, programs, state, nodes, own: own.display().to_string(), supervisor, progress };
+    let own = own.display().to_string();
+    let lab = Lab { layout, programs, state, nodes, own, supervisor, progress, started: RefCell::default() };
     lab.start_api()?;
     if !args.control_plane_only {
         lab.start_cluster(args)?;
+        lab.supervisor.keep(lab.started.take())?;
     }
     complain(&format!(
         "the lab is up after {} s: cargo lab kubectl get nodes, or export KUBECONFIG={}",
@@ -61,10 +64,13 @@ struct Lab<'a> {
     own: String,
     supervisor: Supervisor,
     progress: Progress,
+    /// Names of all parts of this `up`; what an earlier version of the lab ran beside them is ended.
+    started: RefCell<Vec<String>>,
 }
 
 impl Lab<'_> {
     fn start(&self, parts: Vec<PartSpec>) -> Result<()> {
+        self.started.borrow_mut().extend(parts.iter().map(|part| part.name.clone()));
         self.supervisor.run(parts).map(drop)
     }
 
@@ -133,7 +139,7 @@ fn prepare(layout: &Layout, args: &UpArgs) -> Result<State> {
     if !args.control_plane_only {
         // A node is never taken away by `up`: its volumes and pods would be lost without being asked for.
         state.nodes = state.nodes.max(args.nodes);
-        state.stats_period = args.stats_period.duration().to_owned();
+        state.stats_period = args.stats_period.duration().into();
     }
     state.save(layout)?;
     if state.nodes > 0 {

@@ -20,7 +20,9 @@ pub(crate) struct Module {
     version: &'static str,
     /// Version of the modules that its go.mod replaces by directories of its own tree; they are published separately.
     staging: Option<&'static str>,
-    /// Main package of a program, without the program's name; `None` for [`Self::main`].
+    /// Programs that the lab takes from it.
+    programs: &'static [&'static str],
+    /// Directory of their main packages; `None` for [`Self::main`].
     commands: Option<&'static str>,
     /// A main program of the lab's own, where the module is a library of parts.
     main: Option<&'static str>,
@@ -34,6 +36,14 @@ pub(crate) static KUBERNETES: Module = Module {
     path: "k8s.io/kubernetes",
     version: super::KUBERNETES,
     staging: Some("v0.36.3"),
+    programs: &[
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-proxy",
+        "kube-scheduler",
+        "kubectl",
+        "kubelet",
+    ],
     commands: Some("cmd"),
     main: None,
     linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3",
@@ -45,6 +55,7 @@ pub(crate) static RESIZER: Module = Module {
     path: "github.com/kubernetes-csi/external-resizer/v2",
     version: "v2.3.0",
     staging: None,
+    programs: &["csi-resizer"],
     commands: Some("cmd"),
     main: None,
     linker: "-s -w",
@@ -56,19 +67,9 @@ pub(crate) static DNS: Module = Module {
     path: "github.com/coredns/coredns",
     version: "v1.15.0",
     staging: None,
+    programs: &["coredns"],
     commands: None,
     main: Some(include_str!("../../assets/go/coredns.go")),
-    linker: "-s -w",
-};
-
-/// A few lines of Go around the kubelet's registration API; see the program itself for why it is not Rust.
-pub(crate) static REGISTER: Module = Module {
-    name: "csi-register",
-    path: "k8s.io/kubelet",
-    version: "v0.36.3",
-    staging: None,
-    commands: None,
-    main: Some(include_str!("../../assets/go/csi-register.go")),
     linker: "-s -w",
 };
 
@@ -131,29 +132,28 @@ fn prepare(go: &Path, module: &Module, work: &Path, log: &Path) -> Result<()> {
     let its_mod = PathBuf::from(told["GoMod"].as_str().context("`go mod download` named no go.mod")?);
     let text = go_mod(module, &files::read(&its_mod)?);
     files::write(&work.join("go.mod"), text)?;
-    if let Some(main) = module.main {
-        files::write(&work.join("main.go"), main)?;
-        run::logged(go_command(go, work).args(["mod", "tidy"]), log)?;
-    }
-    Ok(())
+    files::write(&work.join("main.go"), module.main.map_or_else(|| imports(module), str::to_owned))?;
+    run::logged(go_command(go, work).args(["mod", "tidy"]), log)
+}
+
+/// A file that is never compiled: it tells `go mod tidy` what will be built, so that versions do not depend on the order
+/// in which the programs are.
+fn imports(module: &Module) -> String {
+    let lines = module.programs.iter().map(|program| format!("import _ \"{}\"\n", module.package(program)));
+    format!("//go:build tools\n\npackage tools\n\n{}", lines.collect::<String>())
 }
 
 /// The go.mod of a build: one requirement, and the replacements of the module's own go.mod, which only count for a main module.
 fn go_mod(module: &Module, its_mod: &str) -> String {
     let go = its_mod.lines().find(|line| line.starts_with("go ")).unwrap_or("go 1.26.0");
-    let mut text = format!(
-        "module lab/{}\n\n{go}\n\nrequire {} {}\n\nreplace (\n",
-        module.name, module.path, module.version
-    );
-    for (old, new) in replacements(its_mod) {
-        match (new.starts_with("./"), module.staging) {
-            (true, Some(version)) => text.push_str(&format!("\t{old} => {old} {version}\n")),
-            (true, None) => {}
-            (false, _) => text.push_str(&format!("\t{old} => {new}\n")),
-        }
-    }
-    text.push_str(")\n");
-    text
+    let replace = |(old, new): (String, String)| match (new.starts_with("./"), module.staging) {
+        (true, Some(version)) => Some(format!("\t{old} => {old} {version}\n")),
+        (true, None) => None,
+        (false, _) => Some(format!("\t{old} => {new}\n")),
+    };
+    let replaced: Vec<String> = replacements(its_mod).into_iter().filter_map(replace).collect();
+    let (name, path, version) = (module.name, module.path, module.version);
+    format!("module lab/{name}\n\n{go}\n\nrequire {path} {version}\n\nreplace (\n{})\n", replaced.concat())
 }
 
 /// The `replace` directives of a go.mod, in a block or alone.
@@ -217,5 +217,6 @@ mod tests {
         );
         assert_eq!(DNS.package("coredns"), ".");
         assert_eq!(KUBERNETES.cache_name(), "kubernetes-v1.36.3");
+        assert!(imports(&KUBERNETES).contains("import _ \"k8s.io/kubernetes/cmd/kubelet\"\n"));
     }
 }

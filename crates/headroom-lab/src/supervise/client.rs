@@ -18,6 +18,8 @@ use crate::layout::Layout;
 pub(super) enum Request {
     /// Run these parts; one whose specification changed is restarted.
     Ensure { parts: Vec<PartSpec> },
+    /// Stop and forget all parts but these.
+    Keep { names: Vec<String> },
     /// Tell what runs.
     Status,
     /// Stop a part and keep it stopped.
@@ -90,6 +92,11 @@ impl Supervisor {
         self.parts(&Request::Ensure { parts })
     }
 
+    /// Stops and forgets every part that is not named.
+    pub(crate) fn keep(&self, names: Vec<String>) -> Result<()> {
+        self.parts(&Request::Keep { names }).map(drop)
+    }
+
     /// What runs.
     pub(crate) fn status(&self) -> Result<Vec<Seen>> {
         self.parts(&Request::Status)
@@ -121,7 +128,7 @@ impl Supervisor {
         let attempt = || -> Result<Reply> {
             let mut stream = UnixStream::connect(&self.socket)?;
             // Stopping a part waits for its end, at most ten seconds.
-            stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+            stream.set_read_timeout(Some(Duration::from_mins(1)))?;
             let mut line = serde_json::to_string(request)?;
             line.push('\n');
             stream.write_all(line.as_bytes())?;

@@ -136,6 +136,14 @@ impl Fleet {
         true
     }
 
+    /// Stops and forgets every part that is not named.
+    pub(super) fn keep(&mut self, names: &[String]) {
+        for (_, mut part) in self.parts.extract_if(.., |name, _| !names.contains(name)) {
+            part.end();
+        }
+        self.record();
+    }
+
     /// Starts a stopped part; false when there is none of that name.
     pub(super) fn start(&mut self, name: &str) -> bool {
         let Some(part) = self.parts.get_mut(name) else { return false };
@@ -349,6 +357,19 @@ mod tests {
         assert_eq!(process(&fleet), None);
         assert!(fleet.start("sleeper") && process(&fleet).is_some());
         assert!(fleet.stop("sleeper") && !fleet.stop("absent"));
+    }
+
+    #[test]
+    fn a_part_that_is_no_longer_wanted_is_ended_and_forgotten() {
+        let fixture = fixture();
+        let mut fleet = Fleet::adopt(&fixture.layout).unwrap();
+        fleet.ensure(sleeper());
+        fleet.look();
+        let running = process(&fleet).unwrap();
+        fleet.keep(&["sleeper".to_owned()]);
+        assert!(running.is_alive());
+        fleet.keep(&[]);
+        assert!(!running.is_alive() && fleet.seen().is_empty() && recorded(&fixture.layout).is_empty());
     }
 
     #[test]
