@@ -13,12 +13,10 @@ pub(super) fn check(case: &mut Case<'_>, volume: &Volume<'_>) {
     let earlier = volume.earlier.map_or(&[][..], |record| record.ledger.entries.as_slice());
     let later = volume.later.ledger.entries.as_slice();
     for entry in earlier {
-        match later.iter().find(|kept| kept.id == entry.id) {
-            None => {
-                case.require(entry.outcome != Outcome::Running && older(entry, now), "LedgerEntryVanished")
-            }
-            Some(kept) => case.require(continues(entry, kept), "LedgerRewritten"),
-        }
+        let kept = later.iter().find(|kept| kept.id == entry.id);
+        let may_go = entry.outcome != Outcome::Running && older(entry, now);
+        case.require(kept.is_some() || may_go, "LedgerEntryVanished");
+        case.require(kept.is_none_or(|kept| continues(entry, kept)), "LedgerRewritten");
     }
     let fresh = || later.iter().filter(|entry| earlier.iter().all(|known| known.id != entry.id));
     for entry in fresh() {

@@ -96,7 +96,7 @@ const THIRD: [Member; 4] = [
 fn place(world: &mut World, number: usize, (using, claim): Member) {
     let now = world.now;
     match claim {
-        Claim::AsWanted => {}
+        Claim::AsWanted | Claim::Unmounted => {}
         Claim::Small => world.set_size(number, gi(8)),
         Claim::InFlight | Claim::Infeasible => {
             let seen = world.claim(number);
@@ -110,7 +110,6 @@ fn place(world: &mut World, number: usize, (using, claim): Member) {
             let uid = seen.id.uid.clone();
             world.seen.evidence.waiting_since.insert(uid, now.minus(Span::minutes(1)));
         }
-        Claim::Unmounted => {}
         Claim::Pending => {
             world.set_size(number, gi(8));
             world.claim(number).phase = ClaimPhase::Pending;
@@ -142,22 +141,21 @@ fn place(world: &mut World, number: usize, (using, claim): Member) {
 
 fn operate(world: &mut World, operation: Operation, slots: Slots) {
     let spent = match slots {
-        Slots::Free => 0,
+        Slots::Free => 0_u8,
         Slots::ReserveOnly => 3,
         Slots::Spent => 4,
     };
     let (cause, to, canary, generation) = match operation {
-        Operation::None => (None, gi(12), None, 1),
+        Operation::None | Operation::StoppedBefore => (None, gi(12), None, 1),
         Operation::Canary => (Some(Cause::Planned), gi(12), Some(instance(2)), 1),
         Operation::NoCanary => (Some(Cause::Planned), gi(12), None, 1),
         Operation::Emergency => (Some(Cause::Emergency), gi(13), None, 1),
         Operation::OlderSpec => (Some(Cause::Planned), gi(14), Some(instance(2)), 0),
-        Operation::StoppedBefore => (None, gi(12), None, 1),
     };
     let started = world.now.minus(Span::minutes(2));
     world.record.sequence = 9;
     let running = u8::from(cause.is_some());
-    for _ in 0..(spent as u8).saturating_sub(running) {
+    for _ in 0..spent.saturating_sub(running) {
         world.spend_slot(3600);
     }
     if let Some(cause) = cause {

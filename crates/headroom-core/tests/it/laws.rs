@@ -1,6 +1,6 @@
 //! Laws that hold for every world, sampled.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use headroom_core::{
     Action, Bytes, Decision, Span, Timestamp, decide,
@@ -244,7 +244,7 @@ fn shift_text(text: &str, seconds: i64) -> String {
     for part in parts {
         let (number, rest) = part.split_once(')').unwrap();
         let at: i64 = number.parse().unwrap();
-        shifted.push_str(&format!("Timestamp({}){rest}", at + seconds));
+        write!(shifted, "Timestamp({}){rest}", at + seconds).unwrap();
     }
     shifted
 }

@@ -69,6 +69,7 @@ fn codes(world: &World, decision: &Decision) -> Vec<&'static str> {
         .collect()
 }
 
+type Making = fn() -> (World, Decision);
 type Breaking = fn(&mut World, &mut Decision);
 
 fn volume(decision: &mut Decision) -> &mut VolumeRecord {
@@ -84,17 +85,13 @@ fn entry(decision: &mut Decision) -> &mut LedgerEntry {
 }
 
 fn resize(decision: &mut Decision) -> &mut headroom_core::action::Resize {
-    match &mut decision.actions[0] {
-        Action::Resize(resize) => resize,
-        other => panic!("{other:?}"),
-    }
+    let Action::Resize(resize) = &mut decision.actions[0] else { panic!("no resize") };
+    resize
 }
 
 fn raise(decision: &mut Decision) -> &mut RaiseClusterSizes {
-    match &mut decision.actions[0] {
-        Action::RaiseClusterSizes(raise) => raise,
-        other => panic!("{other:?}"),
-    }
+    let Action::RaiseClusterSizes(raise) = &mut decision.actions[0] else { panic!("no raise") };
+    raise
 }
 
 fn aim(decision: &mut Decision, size: headroom_core::Bytes) {
@@ -108,7 +105,7 @@ fn aim(decision: &mut Decision, size: headroom_core::Bytes) {
 }
 
 /// What is broken, and the code that must name it.
-const BROKEN: &[(&str, fn() -> (World, Decision), Breaking)] = &[
+const BROKEN: &[(&str, Making, Breaking)] = &[
     ("ActionWhileResting", planned, |world, _| world.policy.mode = Mode::Paused),
     ("ActionWhileResting", planned, |world, _| world.policy.mode = Mode::Advise),
     ("ActionWhileResting", planned, |world, _| world.seen.storage.deleting = true),

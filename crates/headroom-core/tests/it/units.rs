@@ -167,7 +167,7 @@ proptest! {
 
     #[test]
     fn below_and_at_least_are_each_others_opposite(capacity in 1..=i64::MAX as u64, free in 0..=1000_u64, percent in 1..100_u8) {
-        let available = (u128::from(capacity) * u128::from(free) / 1000) as u64;
+        let available = u64::try_from(u128::from(capacity) * u128::from(free) / 1000).unwrap();
         let sample = sample(0, capacity, available);
         // used > 100 − p  ⇔  free < p
         let above = share::used_at_least(sample, Percent::clamped(percent).complement());
