@@ -1,1 +1,9 @@
-//! Placeholder replaced by the first commit of this crate.
+//! Deterministic simulator of Kubernetes' storage path, CloudNativePG and PostgreSQL, driving headroom's own engine.
+//!
+//! One seed is one run: virtual time, one stream of draws per subsystem and object, ordered maps only. [`SimWorld`]
+//! is a [`headroom_scenario::World`] and `Clone`: a run can be forked at any point.
+
+pub mod model;
+pub mod world;
+
+pub use world::SimWorld;

@@ -1,0 +1,249 @@
+//! CloudNativePG 1.30's operator: it sees a change, writes its lists, asks the instances, and does one thing.
+//!
+//! What it decides is in [`plan`] and [`status`], pure functions over objects; here is how long that takes.
+
+pub mod move_primary;
+pub mod plan;
+pub mod status;
+
+use super::{
+    Ev, Model,
+    apiserver::named,
+    draw::Subsystem,
+    object::{Claim, Container, Name, Pod, PodPhase, Role, Step, Volume, claim_name, phase},
+    queue::Millis,
+};
+use plan::Move;
+
+/// What the operator keeps in memory about one Cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Controller {
+    observing: bool,
+    acting: bool,
+    /// The primary's container was first seen down then.
+    primary_down: Option<Millis>,
+    /// A failover or switchover is on its way.
+    moving: bool,
+    /// Claims whose raise is decided and not yet written.
+    raising: std::collections::BTreeSet<Name>,
+    /// It was asked to come back by then.
+    again: Option<Millis>,
+}
+
+impl Model {
+    /// Something of the Cluster changed: a reconcile follows within 20 to 150 ms (traces 01 to 06).
+    pub(super) fn cnpg_notice(&mut self, cluster: &Name) {
+        let Some(controller) = self.controllers.get_mut(cluster) else { return };
+        if !controller.observing {
+            controller.observing = true;
+            let delay = self.draws.range(Subsystem::Cnpg, cluster, 20, 150);
+            self.queue.push(self.now + delay, Ev::Observe(cluster.clone()));
+        }
+    }
+
+    pub(super) fn observe(&mut self, cluster: &Name) {
+        if let Some(controller) = self.controllers.get_mut(cluster) {
+            controller.observing = false;
+        }
+        let Some(seen) = self.api.cluster(cluster).cloned() else { return };
+        let lists = status::lists(&self.api, &seen);
+        self.api.update_cluster(cluster, |cluster| status::show(lists, &mut cluster.status));
+        // An instance whose server has just stopped is asked several times before CNPG goes on: 1.8 s (trace 12a).
+        let silent = self.api.pods().any(|pod| {
+            pod.cluster == *cluster && pod.job.is_none() && !pod.ready && !pod.meta.deleting && pod.last_exit.is_some()
+        });
+        let (low, high) = if silent { (1400, 2000) } else { (40, 260) };
+        let delay = self.draws.range(Subsystem::Cnpg, cluster, low, high);
+        let Some(controller) = self.controllers.get_mut(cluster) else { return };
+        if !controller.acting {
+            controller.acting = true;
+            self.queue.push(self.now + delay, Ev::Act(cluster.clone()));
+        }
+    }
+
+    pub(super) fn act(&mut self, cluster: &Name) {
+        let Some(controller) = self.controllers.get_mut(cluster) else { return };
+        controller.acting = false;
+        let Some(seen) = self.api.cluster(cluster).cloned() else { return };
+        let down = status::primary_down(&self.api, &seen);
+        controller.primary_down = down.then(|| controller.primary_down.unwrap_or(self.now));
+        let memory = controller.clone();
+        for step in plan::plan(&self.api, &seen, &memory, self.now) {
+            self.carry_out(cluster, step);
+        }
+    }
+
+    fn carry_out(&mut self, cluster: &Name, step: Move) {
+        match step {
+            Move::Phase(phase, reason) => {
+                self.api.update_cluster(cluster, |cluster| {
+                    cluster.status.phase = Some(phase);
+                    cluster.status.reason = reason;
+                });
+            }
+            Move::Raise(claim, to) => self.decide_raise(cluster, &claim, to),
+            Move::First(instance) => self.create_first(cluster, &instance),
+            Move::Join(instance) => {
+                self.create_job(cluster, &instance, false);
+                let delay = self.draws.range(Subsystem::Cnpg, &instance, 7, 60);
+                self.queue.push(self.now + delay, Ev::CreateClaims(cluster.clone(), instance));
+            }
+            Move::Adopt(instance) => {
+                let names: Vec<Name> =
+                    self.api.claims_of(&instance).map(|claim| claim.meta.name.clone()).collect();
+                for name in names {
+                    self.api.update_claim(&name, |claim| claim.ready = true);
+                }
+                self.create_instance_pod(cluster, &instance);
+            }
+            Move::Remove(instance) => {
+                let names: Vec<Name> =
+                    self.api.claims_of(&instance).map(|claim| claim.meta.name.clone()).collect();
+                for name in names {
+                    self.api.delete_claim(&name);
+                }
+                self.delete_pod(&instance);
+            }
+            Move::DropJobs => self.drop_jobs(cluster),
+            Move::FailOver(to) => self.begin_failover(cluster, &to),
+            Move::Again(delay) => {
+                let at = self.now + delay;
+                let Some(controller) = self.controllers.get_mut(cluster) else { return };
+                if controller.again.is_none_or(|planned| planned <= self.now || planned > at) {
+                    controller.again = Some(at);
+                    self.queue.push(at, Ev::Observe(cluster.clone()));
+                }
+            }
+        }
+    }
+
+    /// Claims are patched lock-free from a cache: what was decided is written 0.01 to 0.7 s later whatever the claim
+    /// says by then (experiments G8).
+    fn decide_raise(&mut self, cluster: &Name, claim: &Name, to: u64) {
+        let Some(controller) = self.controllers.get_mut(cluster) else { return };
+        if controller.raising.insert(claim.clone()) {
+            let delay = self.draws.range(Subsystem::Cnpg, cluster, 10, 700);
+            self.queue.push(self.now + delay, Ev::Raise(cluster.clone(), claim.clone(), to));
+        }
+    }
+
+    pub(super) fn raise(&mut self, cluster: &Name, claim: &Name, to: u64) {
+        if let Some(controller) = self.controllers.get_mut(cluster) {
+            controller.raising.remove(claim);
+        }
+        // A refusal is CNPG's to log; it comes again with its next reconcile.
+        let _ = self.api.patch_claim(claim, None, to);
+    }
+
+    /// Claims first, then `targetPrimary`, phase and job (trace 01).
+    fn create_first(&mut self, cluster: &Name, instance: &Name) {
+        self.create_claims(cluster, instance);
+        let target = instance.clone();
+        self.api.update_cluster(cluster, |cluster| cluster.status.target_primary = Some(target));
+        let reason: Name = format!("Creating primary instance {instance}").into();
+        self.api.update_cluster(cluster, |cluster| {
+            cluster.status.phase = Some(phase::SETTING_UP);
+            cluster.status.reason = Some(reason);
+        });
+        let delay = self.draws.range(Subsystem::Cnpg, instance, 150, 250);
+        self.queue.push(self.now + delay, Ev::CreateJob(cluster.clone(), instance.clone()));
+    }
+
+    /// New claims are born at the size in the spec, whatever their siblings have (traces 05, 16; fact 19). Data is
+    /// `initializing` at birth, WAL and tablespaces `ready` (experiments G11).
+    pub(super) fn create_claims(&mut self, cluster: &Name, instance: &Name) {
+        let Some(spec) = self.api.cluster(cluster).map(|cluster| cluster.spec.clone()) else { return };
+        self.forget_server(cluster, instance);
+        for (volume, size) in &spec.sizes {
+            let name = claim_name(instance, volume);
+            if self.api.claim(&name).is_some() {
+                continue;
+            }
+            self.disks.remove(&name);
+            self.api.insert_claim(Claim {
+                meta: named(&name),
+                cluster: cluster.clone(),
+                instance: instance.clone(),
+                volume: volume.clone(),
+                ready: *volume != Volume::Data,
+                class: Some(spec.class.clone()),
+                requested: *size,
+                requested_text: super::size_text(*size).into(),
+                capacity: None,
+                allocated: None,
+                step: Step::None,
+                resizing: false,
+                file_system_pending: false,
+                error: None,
+            });
+        }
+    }
+
+    fn create_instance_pod(&mut self, cluster: &Name, instance: &Name) {
+        if self.api.pod(instance).is_some() {
+            return;
+        }
+        self.api.insert_pod(Pod {
+            meta: named(instance),
+            cluster: cluster.clone(),
+            instance: instance.clone(),
+            job: None,
+            node: None,
+            phase: PodPhase::Pending,
+            ready: false,
+            container: Container::Created,
+            restarts: 0,
+            last_exit: None,
+            role: None,
+        });
+    }
+
+    /// Jobs and their pods go together once the Cluster is healthy (trace 02).
+    fn drop_jobs(&mut self, cluster: &Name) {
+        let jobs: Vec<Name> = self
+            .api
+            .jobs()
+            .filter(|job| job.cluster == *cluster && job.succeeded)
+            .map(|job| job.meta.name.clone())
+            .collect();
+        for job in jobs {
+            let pods: Vec<Name> = self
+                .api
+                .pods()
+                .filter(|pod| pod.job.as_ref() == Some(&job))
+                .map(|pod| pod.meta.name.clone())
+                .collect();
+            for pod in pods {
+                self.api.remove_pod(&pod);
+            }
+            self.api.remove_job(&job);
+        }
+    }
+
+    /// An instance reports for the first time: the one that was asked to becomes current primary (trace 01).
+    pub(super) fn reported(&mut self, name: &Name) {
+        let Some(pod) = self.api.pod(name).cloned() else { return };
+        self.api.update_cluster(&pod.cluster, |cluster| {
+            let status = &mut cluster.status;
+            if status.current_primary.is_none() && status.target_primary.as_ref() == Some(name) {
+                status.current_primary = Some(name.clone());
+            }
+        });
+    }
+
+    /// Role labels follow the reports by 2 s (traces 01, 03, 08).
+    pub(super) fn labels(&mut self, cluster: &Name) {
+        let Some(seen) = self.api.cluster(cluster).cloned() else { return };
+        let pods: Vec<_> =
+            self.api.pods().filter(|pod| pod.cluster == *cluster && pod.job.is_none()).cloned().collect();
+        for pod in pods {
+            let reports = matches!(pod.container, Container::Running(since) if self.now >= since + 1900);
+            if !reports || pod.meta.deleting || seen.status.current_primary != seen.status.target_primary {
+                continue;
+            }
+            let is_primary = seen.status.current_primary.as_ref() == Some(&pod.instance);
+            let role = if is_primary { Role::Primary } else { Role::Replica };
+            self.api.update_pod(&pod.meta.name, |pod| pod.role = Some(role));
+        }
+    }
+}

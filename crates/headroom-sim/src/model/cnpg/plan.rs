@@ -1,0 +1,175 @@
+//! What CNPG does next, in the order of its own reconcile loop: full disk, primary, sizes, pods, jobs, number of
+//! instances, healthy.
+
+use super::{
+    Controller,
+    status::{claims, instance_pods, instances},
+};
+use crate::model::{
+    apiserver::ApiServer,
+    object::{Cluster, Container, Name, PENDING, Pod, phase, serial_of},
+    queue::Millis,
+};
+
+/// One thing that CNPG does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Writes the phase and its reason.
+    Phase(&'static str, Option<Name>),
+    /// Raises a claim to the size in the spec.
+    Raise(Name, u64),
+    /// Makes the first instance.
+    First(Name),
+    /// Joins a further instance.
+    Join(Name),
+    /// Marks an instance's claims ready, if they are not, and creates its pod.
+    Adopt(Name),
+    /// Deletes an instance's claims and pod.
+    Remove(Name),
+    /// Deletes completed jobs.
+    DropJobs,
+    /// Elects this replica.
+    FailOver(Name),
+    /// Looks again this much later.
+    Again(Millis),
+}
+
+/// A server that ended with another code than 4 is failed over 9 s after its stop (experiments G2b).
+const FAILOVER_AFTER: Millis = 7200;
+const DISK_REASON: &str = "Insufficient disk space detected in one or more pods is preventing PostgreSQL from running.";
+
+/// What to do now.
+pub fn plan(api: &ApiServer, cluster: &Cluster, memory: &Controller, now: Millis) -> Vec<Move> {
+    let name = &cluster.meta.name;
+    let pods = instance_pods(api, name);
+    if pods.iter().any(|pod| !pod.meta.deleting && no_room_for_wal(pod)) {
+        // `ensureNoFailoverOnFullDisk` returns before anything else is looked at, sizes included.
+        return vec![Move::Phase(phase::DISK, Some(DISK_REASON.into())), Move::Again(10_000)];
+    }
+    if memory.moving {
+        return Vec::new();
+    }
+    let mut moves = Vec::new();
+    if let Some(step) = primary_step(api, cluster, memory, &pods, now) {
+        moves.push(step);
+        return moves;
+    }
+    if cluster.spec.resize_in_use {
+        moves.extend(raises(api, cluster));
+    }
+    moves.extend(instance_steps(api, cluster, memory, &pods));
+    moves
+}
+
+/// `isWALSpaceAvailableOnPod`: terminated with code 4, or not ready and last terminated with it.
+fn no_room_for_wal(pod: &Pod) -> bool {
+    let four = pod.last_exit.is_some_and(|exit| exit.code == 4);
+    let terminated = matches!(pod.container, Container::Ended);
+    four && (terminated || !pod.ready)
+}
+
+fn primary_step(
+    api: &ApiServer,
+    cluster: &Cluster,
+    memory: &Controller,
+    pods: &[&Pod],
+    now: Millis,
+) -> Option<Move> {
+    let current = cluster.status.current_primary.as_ref()?;
+    if cluster.status.target_primary.as_deref() == Some(PENDING) {
+        return None;
+    }
+    let candidate = pods.iter().find(|pod| pod.ready && !pod.meta.deleting && pod.instance != *current);
+    let gone = api.instance_pod(current).is_none_or(|pod| pod.meta.deleting);
+    let down = memory.primary_down;
+    match (candidate, gone, down) {
+        (Some(candidate), true, _) => Some(Move::FailOver(candidate.instance.clone())),
+        (Some(candidate), false, Some(since)) if now >= since + FAILOVER_AFTER => {
+            Some(Move::FailOver(candidate.instance.clone()))
+        }
+        (Some(_), false, Some(since)) => Some(Move::Again(since + FAILOVER_AFTER - now)),
+        (None, false, Some(_)) => Some(Move::Phase(phase::EXTRACTION, None)),
+        (None, _, _) | (Some(_), false, None) => None,
+    }
+}
+
+/// Raises claims to their size in the spec; a larger claim is left alone (`cannot decrease storage requirement`).
+fn raises(api: &ApiServer, cluster: &Cluster) -> Vec<Move> {
+    claims(api, &cluster.meta.name)
+        .into_iter()
+        .filter(|claim| claim.capacity.is_some() && !claim.meta.deleting)
+        .filter_map(|claim| {
+            let size = *cluster.spec.sizes.get(&claim.volume)?;
+            (claim.requested < size).then(|| Move::Raise(claim.meta.name.clone(), size))
+        })
+        .collect()
+}
+
+fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods: &[&Pod]) -> Vec<Move> {
+    let name = &cluster.meta.name;
+    let existing = instances(api, name);
+    if existing.is_empty() {
+        return vec![Move::First(format!("{name}-1").into())];
+    }
+    if let Some(instance) = existing.iter().find(|instance| wants_pod(api, instance)) {
+        let mut steps = vec![Move::Adopt(instance.clone()), Move::Again(100)];
+        if cluster.status.phase == Some(phase::HEALTHY) {
+            steps.insert(0, waiting());
+        }
+        return steps;
+    }
+    if api.jobs().any(|job| job.cluster == *name && !job.succeeded) {
+        return Vec::new();
+    }
+    let unready = pods.iter().any(|pod| !pod.ready || pod.meta.deleting);
+    let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
+    let ghosts = claims(api, name).iter().any(|claim| claim.meta.deleting && api.instance_pod(&claim.instance).is_none());
+    if unready || missing || ghosts {
+        let switching = cluster.status.phase == Some(phase::SWITCHOVER);
+        return if switching { Vec::new() } else { vec![waiting()] };
+    }
+    let wanted = cluster.spec.instances as usize;
+    if existing.len() > wanted {
+        return victim(cluster, pods).map(|victim| vec![Move::Remove(victim)]).unwrap_or_default();
+    }
+    if existing.len() < wanted {
+        return join(name, &existing, claims(api, name).iter().map(|claim| &claim.instance));
+    }
+    if memory.raising.is_empty() && cluster.status.phase == Some(phase::HEALTHY) {
+        return Vec::new();
+    }
+    vec![Move::DropJobs, Move::Phase(phase::HEALTHY, None)]
+}
+
+fn waiting() -> Move {
+    Move::Phase(phase::WAITING, Some("Some instances are not yet active. Please wait.".into()))
+}
+
+/// An instance without a pod whose claims are complete and whose job, if any, is done. While any join job is
+/// unfinished no other pod is created either (experiments-shrink: the join trap).
+fn wants_pod(api: &ApiServer, instance: &Name) -> bool {
+    let mut claims = api.claims_of(instance).peekable();
+    let unfinished = |job: &&std::sync::Arc<crate::model::object::Job>| !job.succeeded;
+    let Some(first) = claims.peek() else { return false };
+    let cluster = first.cluster.clone();
+    let blocked = api.jobs().filter(|job| job.cluster == cluster).any(|job| unfinished(&job));
+    let made = api.jobs().any(|job| job.instance == *instance && job.succeeded);
+    let usable = claims.all(|claim| !claim.meta.deleting && (claim.ready || made) && claim.capacity.is_some());
+    usable && !blocked && api.pod(instance).is_none()
+}
+
+/// The ready non-primary with the highest serial goes (trace 04).
+fn victim(cluster: &Cluster, pods: &[&Pod]) -> Option<Name> {
+    let current = cluster.status.current_primary.as_ref();
+    pods.iter().rev().find(|pod| pod.ready && Some(&pod.instance) != current).map(|pod| pod.instance.clone())
+}
+
+/// The lowest free serial (traces 10, fact 1); claims that are still going keep theirs.
+fn join<'a>(cluster: &Name, existing: &'a [Name], taken: impl Iterator<Item = &'a Name>) -> Vec<Move> {
+    let mut used: Vec<u32> = existing.iter().chain(taken).map(|name| serial_of(name)).collect();
+    used.sort_unstable();
+    let serial = (1..).find(|serial| !used.contains(serial)).unwrap_or(1);
+    let instance: Name = format!("{cluster}-{serial}").into();
+    let reason: Name = format!("Creating replica {instance}-join").into();
+    vec![Move::Phase(phase::CREATING, Some(reason)), Move::Join(instance)]
+}

@@ -1,0 +1,274 @@
+//! Objects of the simulated API server, as far as anybody here looks at them. Types of their own: the model shares no
+//! type with the product's rules.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::queue::Millis;
+
+/// A name or other short text.
+pub type Name = Arc<str>;
+
+/// One mebibyte in bytes.
+pub const MIB: u64 = 1 << 20;
+
+/// Identity and version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// `metadata.name`.
+    pub name: Name,
+    /// `metadata.uid`, a number that is never given twice.
+    pub uid: u64,
+    /// `metadata.resourceVersion`.
+    pub version: u64,
+    /// It has a deletion timestamp.
+    pub deleting: bool,
+}
+
+/// A volume of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Volume {
+    /// PGDATA.
+    Data,
+    /// A tablespace.
+    Tablespace(Name),
+    /// pg_wal on a volume of its own.
+    Wal,
+}
+
+/// Role label, put on by CNPG's operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// `primary`.
+    Primary,
+    /// `replica`.
+    Replica,
+    /// `unhealthy`: an old primary during failover or switchover.
+    Unhealthy,
+}
+
+/// A PersistentVolumeClaim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Identity.
+    pub meta: Meta,
+    /// `cnpg.io/cluster`.
+    pub cluster: Name,
+    /// `cnpg.io/instanceName`.
+    pub instance: Name,
+    /// `cnpg.io/pvcRole` and `cnpg.io/tablespaceName`.
+    pub volume: Volume,
+    /// `cnpg.io/pvcStatus` is `ready`.
+    pub ready: bool,
+    /// StorageClass; `None` is a static volume.
+    pub class: Option<Name>,
+    /// `spec.resources.requests.storage` in bytes.
+    pub requested: u64,
+    /// The same as stored text.
+    pub requested_text: Name,
+    /// `status.capacity.storage`; `None` until bound.
+    pub capacity: Option<u64>,
+    /// `status.allocatedResources.storage`.
+    pub allocated: Option<u64>,
+    /// `status.allocatedResourceStatuses.storage`.
+    pub step: Step,
+    /// Condition `Resizing`.
+    pub resizing: bool,
+    /// Condition `FileSystemResizePending`.
+    pub file_system_pending: bool,
+    /// Condition `ControllerResizeError` or `NodeResizeError`: its message.
+    pub error: Option<Name>,
+}
+
+/// `allocatedResourceStatuses` (Kubernetes 1.36, KEP-1790).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Absent.
+    None,
+    /// `ControllerResizeInProgress`.
+    ControllerInProgress,
+    /// `ControllerResizeInfeasible`.
+    ControllerInfeasible,
+    /// `NodeResizePending`.
+    NodePending,
+    /// `NodeResizeInProgress`.
+    NodeInProgress,
+    /// `NodeResizeInfeasible`.
+    NodeInfeasible,
+}
+
+/// A Pod: an instance's, or a job's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Identity.
+    pub meta: Meta,
+    /// `cnpg.io/cluster`.
+    pub cluster: Name,
+    /// `cnpg.io/instanceName`.
+    pub instance: Name,
+    /// The job it belongs to; instance pods have none.
+    pub job: Option<Name>,
+    /// Where it runs.
+    pub node: Option<Name>,
+    /// `status.phase`.
+    pub phase: PodPhase,
+    /// The Ready condition.
+    pub ready: bool,
+    /// The main container.
+    pub container: Container,
+    /// Its restart count.
+    pub restarts: u32,
+    /// Its newest termination.
+    pub last_exit: Option<Exit>,
+    /// Role label.
+    pub role: Option<Role>,
+}
+
+/// `status.phase` of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Not started.
+    Pending,
+    /// Started.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+}
+
+/// State of the main container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// Not started yet.
+    Created,
+    /// Runs since then.
+    Running(Millis),
+    /// Has ended and waits for its restart.
+    Ended,
+    /// As `Ended`, shown as `CrashLoopBackOff`.
+    BackOff,
+}
+
+/// How a container ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code.
+    pub code: i32,
+    /// When.
+    pub at: Millis,
+}
+
+/// An initdb or join Job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Identity.
+    pub meta: Meta,
+    /// `cnpg.io/cluster`.
+    pub cluster: Name,
+    /// `cnpg.io/instanceName`.
+    pub instance: Name,
+    /// Whether it makes the first instance (else it joins one).
+    pub initdb: bool,
+    /// It has completed.
+    pub succeeded: bool,
+    /// Failed pods.
+    pub failed: u32,
+}
+
+/// A CNPG Cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Identity.
+    pub meta: Meta,
+    /// Spec.
+    pub spec: ClusterSpec,
+    /// Status.
+    pub status: ClusterStatus,
+}
+
+/// What the user asks of CNPG.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSpec {
+    /// Instances.
+    pub instances: u32,
+    /// Size in bytes by volume; the data volume is always there.
+    pub sizes: BTreeMap<Volume, u64>,
+    /// `resizeInUseVolumes`.
+    pub resize_in_use: bool,
+    /// StorageClass.
+    pub class: Name,
+}
+
+/// What CNPG reports. Empty lists are absent on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ClusterStatus {
+    /// Phase; absent for the first second.
+    pub phase: Option<&'static str>,
+    /// Phase reason, shown only.
+    pub reason: Option<Name>,
+    /// Instances that exist.
+    pub instances: u32,
+    /// Ready instances.
+    pub ready: u32,
+    /// Current primary.
+    pub current_primary: Option<Name>,
+    /// Target primary; `pending` during an election.
+    pub target_primary: Option<Name>,
+    /// Instance names.
+    pub names: Vec<Name>,
+    /// Claims in use.
+    pub healthy: Vec<Name>,
+    /// Claims without an instance pod.
+    pub dangling: Vec<Name>,
+    /// Claims under an unfinished job.
+    pub initializing: Vec<Name>,
+    /// Claims being resized.
+    pub resizing: Vec<Name>,
+    /// Claims of an incomplete group.
+    pub unusable: Vec<Name>,
+    /// Instances whose pod runs nothing yet.
+    pub failed: Vec<Name>,
+    /// Instances whose container runs or crash-loops.
+    pub replicating: Vec<Name>,
+    /// Ready instances.
+    pub active: Vec<Name>,
+    /// Claims that exist.
+    pub claims: u32,
+}
+
+/// What `targetPrimary` says during an election.
+pub const PENDING: &str = "pending";
+
+/// Phases of CNPG 1.30 (traces/README.md, facts 6, 13 to 15, 28).
+pub mod phase {
+    /// Healthy.
+    pub const HEALTHY: &str = "Cluster in healthy state";
+    /// The first instance is made.
+    pub const SETTING_UP: &str = "Setting up primary";
+    /// Pods are missing or not ready.
+    pub const WAITING: &str = "Waiting for the instances to become active";
+    /// A further instance is made.
+    pub const CREATING: &str = "Creating a new replica";
+    /// A failover runs.
+    pub const FAILING_OVER: &str = "Failing over";
+    /// A switchover runs.
+    pub const SWITCHOVER: &str = "Switchover in progress";
+    /// A container ended with exit code 4.
+    pub const DISK: &str = "Not enough disk space";
+    /// No instance answers.
+    pub const EXTRACTION: &str = "Instance Status Extraction Error: HTTP communication issue";
+}
+
+/// The number in an instance's name.
+pub fn serial_of(instance: &str) -> u32 {
+    instance.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The claim's name by CNPG's rule (experiments G11).
+pub fn claim_name(instance: &str, volume: &Volume) -> Name {
+    match volume {
+        Volume::Data => instance.into(),
+        Volume::Wal => format!("{instance}-wal").into(),
+        Volume::Tablespace(name) => format!("{instance}-tbs-{name}").into(),
+    }
+}

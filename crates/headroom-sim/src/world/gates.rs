@@ -1,0 +1,123 @@
+//! Holds between the operator and its world: requests and usage samples wait until they are let go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headroom_core::{Action, names::NodeName};
+use headroom_engine::{Event, Request, Ticket};
+use headroom_scenario::{Gate, What};
+
+use super::{SimWorld, Wire, translate};
+use crate::model::{gate::Held, object::Name, stats::Line};
+
+/// What the gates remember.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Holds {
+    held: BTreeSet<Gate>,
+    reached: BTreeSet<Gate>,
+    /// Claims that were raised since `BetweenClaims` is held.
+    raised: BTreeSet<Name>,
+    /// The last line of each claim that was shown before it grew.
+    lines: BTreeMap<Name, Line>,
+}
+
+/// A request that waits.
+#[derive(Clone, Debug)]
+pub(super) struct HeldRequest {
+    gate: Gate,
+    epoch: u64,
+    ticket: Ticket,
+    request: Box<Request>,
+}
+
+impl SimWorld {
+    pub(super) fn hold_gate(&mut self, gate: Gate) {
+        self.holds.held.insert(gate);
+        self.holds.reached.remove(&gate);
+        self.holds.raised.clear();
+        match gate {
+            Gate::ControllerStep => self.model.gates.hold(Held::Controller),
+            Gate::NodeStep => self.model.gates.hold(Held::Node),
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
+        }
+        self.push(What::GateHeld(gate));
+    }
+
+    /// Whether the gate was held.
+    pub(super) fn let_gate_go(&mut self, gate: Gate) -> bool {
+        if !self.holds.held.remove(&gate) {
+            return false;
+        }
+        self.push(What::GateReleased(gate));
+        match gate {
+            Gate::ControllerStep => self.model.change(|model| model.let_go(Held::Controller)),
+            Gate::NodeStep => self.model.change(|model| model.let_go(Held::Node)),
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
+        }
+        let (free, held): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held_requests).into_iter().partition(|held| held.gate == gate);
+        self.held_requests = held;
+        let now = self.model.now();
+        for HeldRequest { epoch, ticket, request, .. } in free {
+            self.queue.push(now, Wire::Request(epoch, ticket, request));
+        }
+        true
+    }
+
+    /// Whether the request has to wait.
+    pub(super) fn hold_request(&mut self, epoch: u64, ticket: Ticket, request: &Request) -> bool {
+        let Request::Do(_, Action::Resize(resize)) = request else { return false };
+        let claim = translate::name(resize.claim.name.as_str());
+        let gate = if self.holds.held.contains(&Gate::BeforePatch) {
+            Gate::BeforePatch
+        } else if self.holds.held.contains(&Gate::BetweenClaims) {
+            if self.holds.raised.is_empty() || self.holds.raised.contains(&claim) {
+                self.holds.raised.insert(claim);
+                return false;
+            }
+            Gate::BetweenClaims
+        } else {
+            return false;
+        };
+        self.held_requests.push(HeldRequest { gate, epoch, ticket, request: Box::new(request.clone()) });
+        self.reach(gate);
+        true
+    }
+
+    pub(super) fn look_at_model_gates(&mut self) {
+        for (gate, held) in [(Gate::ControllerStep, Held::Controller), (Gate::NodeStep, Held::Node)] {
+            if self.holds.held.contains(&gate) && self.model.gates.reached(held) {
+                self.reach(gate);
+            }
+        }
+    }
+
+    fn reach(&mut self, gate: Gate) {
+        if self.holds.reached.insert(gate) {
+            self.push(What::GateReached(gate));
+        }
+    }
+
+    /// A poll reaches a kubelet; while `BeforeCompletion` is held a grown file system still shows its old self.
+    pub(super) fn poll_arrives(&mut self, node: NodeName) {
+        let mut lines = self.model.summary(node.as_str());
+        let held = self.holds.held.contains(&Gate::BeforeCompletion);
+        let mut withheld = false;
+        for line in &mut lines {
+            match self.holds.lines.get(&line.claim) {
+                Some(old) if held && line.capacity > old.capacity => {
+                    *line = old.clone();
+                    withheld = true;
+                }
+                Some(_) | None => {
+                    self.holds.lines.insert(line.claim.clone(), line.clone());
+                }
+            }
+        }
+        let growing = self.model.api().claims().any(|claim| claim.capacity.is_some_and(|size| size < claim.requested));
+        if withheld && !growing {
+            self.reach(Gate::BeforeCompletion);
+        }
+        self.tell(Event::Sampled(node, Ok(translate::samples(&lines))));
+        self.drive();
+    }
+}
