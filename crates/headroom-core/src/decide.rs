@@ -122,7 +122,9 @@ fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -
     };
     let wal_edges = wal::edges(seen);
     let edges = decided.values().flat_map(|volume| volume.edges.iter().copied()).chain(wal_edges);
-    let needs: Option<Need> = decided.values().filter_map(|volume| volume.need).min();
+    // What one volume must know never holds up what another may do.
+    let needs: Option<Need> =
+        decided.values().filter_map(|volume| volume.need).min().filter(|_| actions.is_empty());
     Decision {
         wake: edges.filter(|edge| *edge > now).min(),
         needs,

@@ -188,6 +188,7 @@ fn notices(
             }
         }
     }
+    draft.ask_for_cause();
     draft.tell_wal();
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Bytes, Span,
     decision::Need,
     names::VolumeName,
-    observation::WalFacts,
+    observation::{WalFacts, WalSeen},
     report::{Notice, Reason, State},
 };
 
@@ -25,8 +25,7 @@ pub(super) fn hold(draft: &mut Draft<'_>) -> Option<Verdict> {
     if !draft.holds_wal() || draft.policy.acknowledge_wal_risk {
         return None;
     }
-    let read = draft.seen.evidence.wal.as_ref().filter(|wal| wal.at.plus(FACTS_OLD_AFTER) >= draft.now);
-    let Some(read) = read else {
+    let Some(read) = draft.recent_wal() else {
         draft.need = Some(Need::Wal);
         return Some((State::PendingGrowth, Reason::Confirming));
     };
@@ -55,7 +54,23 @@ pub(super) fn notices(facts: &WalFacts) -> impl Iterator<Item = Notice> {
     archiver.into_iter().chain(slot)
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// What the status endpoint said, if that is recent enough to act on.
+    fn recent_wal(&self) -> Option<&'a WalSeen> {
+        self.seen.evidence.wal.as_ref().filter(|wal| wal.at.plus(FACTS_OLD_AFTER) >= self.now)
+    }
+
+    /// A growing volume that holds pg_wal carries a cause line: the facts are asked for once its patches are sent.
+    pub(super) fn ask_for_cause(&mut self) {
+        if !self.holds_wal() || self.record.growth.is_none() || self.need.is_some() {
+            return;
+        }
+        match self.recent_wal() {
+            Some(read) => self.edge([read.at.plus(FACTS_OLD_AFTER).plus(Span::seconds(1))]),
+            None => self.need = Some(Need::Wal),
+        }
+    }
+
     /// Adds the cause line to a volume that holds pg_wal.
     pub(super) fn tell_wal(&mut self) {
         let wal_here = self.holds_wal() || *self.name == VolumeName::Wal;

@@ -216,12 +216,16 @@ fn a_file_system_of_another_size_is_not_judged() {
 }
 
 #[test]
-fn wal_facts_are_asked_for_before_a_planned_growth_only() {
+fn wal_facts_are_asked_for_before_a_planned_growth_and_after_an_urgent_patch() {
     let mut world = low();
     world.seen.evidence.wal = None;
     assert_eq!(world.decide().needs, Some(Need::Wal));
     world.set_used(1, 97);
-    assert_eq!(world.decide().needs, None);
+    assert_eq!(world.decide().needs, None, "the patch comes first");
+    assert_eq!(world.settle(), vec![(instance(1), gi(13))]);
+    assert_eq!(world.decide().needs, Some(Need::Wal), "then the cause");
+    world.record.volumes.clear();
+    world.set_size(1, gi(10));
     world.set_used(1, 50);
     assert_eq!(world.decide().needs, None);
     world.set_used(1, 82);
