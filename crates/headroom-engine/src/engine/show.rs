@@ -5,7 +5,7 @@ use headroom_core::{Timestamp, names::ClusterKey, observation::Freshness};
 use super::Engine;
 use crate::{
     desk::Desk,
-    snapshot::{ClusterView, Explanation, View},
+    snapshot::{ClusterView, Explanation, Totals, View},
     view::{self, Case, Ground, Surroundings},
 };
 
@@ -55,6 +55,22 @@ impl Engine {
             Ground::Refuse(problem) => Err(Some(problem)),
             Ground::Release(_) | Ground::Nothing => Err(None),
         }
+    }
+
+    /// What was counted.
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// What matters for what comes next: two engines that differ in what they counted only are one state.
+    #[cfg(test)]
+    pub(crate) fn essence(&self) -> Self {
+        let mut essence = self.clone();
+        essence.totals = Totals::zero();
+        for desk in essence.desks.values_mut() {
+            desk.counts = Desk::new().counts;
+        }
+        essence
     }
 
     fn cluster_view(&self, key: &ClusterKey, desk: &Desk) -> ClusterView {

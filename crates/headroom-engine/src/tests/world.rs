@@ -52,13 +52,27 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 
 /// A stable digest: FNV-1a over the debug text.
 pub(super) fn digest(record: Option<&Record>, verdict: &Verdict, generation: u64) -> u64 {
-    fnv(&format!("{record:?} {verdict:?} {generation}"))
+    Fnv::of(format_args!("{record:?} {verdict:?} {generation}"))
 }
 
-pub(super) fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+/// FNV-1a over what is written into it.
+pub(super) struct Fnv(u64);
+
+impl Fnv {
+    pub(super) fn of(text: core::fmt::Arguments<'_>) -> u64 {
+        let mut hash = Self(0xcbf2_9ce4_8422_2325);
+        core::fmt::write(&mut hash, text).unwrap();
+        hash.0
+    }
+}
+
+impl core::fmt::Write for Fnv {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn always(_: &WindowSpec, _: Timestamp) -> Windows {
