@@ -189,7 +189,10 @@ async fn reclaim(volume: Arc<PersistentVolume>, context: Arc<Context>) -> Result
     if volume.metadata.deletion_timestamp.is_none() {
         gone_is_fine(api.delete(&name, &DeleteParams::default()).await.map(drop))?;
     }
-    if let Some(patch) = persistent_volume::without_finalizer(&volume) {
+    // Read anew: others take their finalizers off at the same moment, and none may be put back.
+    if let Some(volume) = api.get_opt(&name).await?
+        && let Some(patch) = persistent_volume::without_finalizer(&volume)
+    {
         gone_is_fine(api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop))?;
     }
     tracing::info!(volume = name, "reclaimed");

@@ -106,7 +106,9 @@ pub(super) fn ending(volume: &PersistentVolume) -> Ending {
 pub(super) fn without_finalizer(volume: &PersistentVolume) -> Option<Value> {
     let finalizers = volume.finalizers();
     let rest: Vec<_> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
-    (rest.len() < finalizers.len()).then(|| json!({ "metadata": { "finalizers": rest } }))
+    let version = &volume.metadata.resource_version;
+    (rest.len() < finalizers.len())
+        .then(|| json!({ "metadata": { "finalizers": rest, "resourceVersion": version } }))
 }
 
 #[cfg(test)]

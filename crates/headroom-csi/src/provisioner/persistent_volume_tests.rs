@@ -103,7 +103,8 @@ fn a_volume_deleted_by_hand_ends_when_no_claim_uses_it() {
 fn the_finalizer_is_taken_off_and_others_stay() {
     let mut volume = made(1);
     volume.metadata.finalizers.as_mut().unwrap().push("kubernetes.io/pv-protection".into());
-    let patch = json!({"metadata": {"finalizers": ["kubernetes.io/pv-protection"]}});
+    volume.metadata.resource_version = Some("9".into());
+    let patch = json!({"metadata": {"finalizers": ["kubernetes.io/pv-protection"], "resourceVersion": "9"}});
     assert_eq!(without_finalizer(&volume), Some(patch));
     volume.metadata.finalizers = None;
     assert_eq!(without_finalizer(&volume), None);

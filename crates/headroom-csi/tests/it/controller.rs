@@ -36,7 +36,8 @@ async fn creating_again_gives_the_same_volume_and_does_nothing() {
     let mut driver = Driver::new();
     driver.create().await;
     for (required, limit) in [(GIB, 0), (0, 0), (GIB / 2, GIB), (GIB / 2, 2 * GIB)] {
-        let request = CreateVolumeRequest { capacity_range: range(required, limit), ..create("pvc-1", 0) };
+        let request =
+            CreateVolumeRequest { capacity_range: Some(range(required, limit)), ..create("pvc-1", 0) };
         let volume = driver.controller.create_volume(request).await.unwrap().into_inner().volume.unwrap();
         assert_eq!((volume.volume_id.as_str(), volume.capacity_bytes), ("pvc-1", GIB));
     }
@@ -48,7 +49,7 @@ async fn creating_again_with_a_size_that_does_not_fit_is_refused() {
     let mut driver = Driver::new();
     driver.create().await;
     check_code(driver.controller.create_volume(create("pvc-1", 2 * GIB)).await, Code::AlreadyExists);
-    let below = CreateVolumeRequest { capacity_range: range(0, GIB / 2), ..create("pvc-1", 0) };
+    let below = CreateVolumeRequest { capacity_range: Some(range(0, GIB / 2)), ..create("pvc-1", 0) };
     check_code(driver.controller.create_volume(below).await, Code::AlreadyExists);
 }
 
@@ -141,9 +142,9 @@ async fn growth_that_cannot_be_is_refused() {
     check_code(driver.controller.controller_expand_volume(unnamed).await, Code::InvalidArgument);
     let no_range = ControllerExpandVolumeRequest { capacity_range: None, ..expand(GIB) };
     check_code(driver.controller.controller_expand_volume(no_range).await, Code::InvalidArgument);
-    let below = ControllerExpandVolumeRequest { capacity_range: range(0, GIB / 2), ..expand(0) };
+    let below = ControllerExpandVolumeRequest { capacity_range: Some(range(0, GIB / 2)), ..expand(0) };
     check_code(driver.controller.controller_expand_volume(below).await, Code::OutOfRange);
-    let reversed = ControllerExpandVolumeRequest { capacity_range: range(2 * GIB, GIB), ..expand(0) };
+    let reversed = ControllerExpandVolumeRequest { capacity_range: Some(range(2 * GIB, GIB)), ..expand(0) };
     check_code(driver.controller.controller_expand_volume(reversed).await, Code::InvalidArgument);
 }
 

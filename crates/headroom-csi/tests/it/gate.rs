@@ -319,7 +319,7 @@ async fn the_protocol_is_what_its_documentation_says() {
     assert_eq!(say(&processes, hold).await, r#"{"answer":"done"}"#);
     let other = r#"{"command":"hold","step":"controller","volume":"any"}"#;
     assert_eq!(say(&processes, other).await, r#"{"answer":"not_here"}"#);
-    let held = call(&processes.n1, "a");
+    let waiting_call = call(&processes.n1, "a");
     let wait =
         r#"{"command":"wait_reached","step":"node","volume":"claim:default/claim-of-a","timeout_ms":20000}"#;
     let reached = say(&processes, wait).await;
@@ -330,7 +330,7 @@ async fn the_protocol_is_what_its_documentation_says() {
     assert_eq!(say(&processes, fail).await, r#"{"answer":"done"}"#);
     let release = r#"{"command":"release","step":"node","volume":"claim:default/claim-of-a"}"#;
     assert_eq!(say(&processes, release).await, r#"{"answer":"released","waiting":1}"#);
-    assert_eq!(held.await.unwrap().unwrap_err().message(), "no");
+    assert_eq!(waiting_call.await.unwrap().unwrap_err().message(), "no");
     for line in ["", "hold", "{}", r#"{"command":"hold","step":"both","volume":"any"}"#] {
         let answer = say(&processes, line).await;
         assert!(answer.starts_with(r#"{"answer":"refused","why":"not a gate command"#), "{answer}");

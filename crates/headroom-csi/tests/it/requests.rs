@@ -88,15 +88,15 @@ pub(crate) fn capability() -> VolumeCapability {
     }
 }
 
-pub(crate) fn range(required_bytes: i64, limit_bytes: i64) -> Option<CapacityRange> {
-    Some(CapacityRange { required_bytes, limit_bytes })
+pub(crate) fn range(required_bytes: i64, limit_bytes: i64) -> CapacityRange {
+    CapacityRange { required_bytes, limit_bytes }
 }
 
 pub(crate) fn create(name: &str, required_bytes: i64) -> CreateVolumeRequest {
     let parameters = [(CLAIM_NAMESPACE, "default"), (CLAIM_NAME, "pg-1")];
     CreateVolumeRequest {
         name: name.into(),
-        capacity_range: range(required_bytes, 0),
+        capacity_range: Some(range(required_bytes, 0)),
         volume_capabilities: vec![capability()],
         parameters: parameters.map(|(key, value)| (key.into(), value.into())).into(),
         ..Default::default()
@@ -106,7 +106,7 @@ pub(crate) fn create(name: &str, required_bytes: i64) -> CreateVolumeRequest {
 pub(crate) fn expand(required_bytes: i64) -> ControllerExpandVolumeRequest {
     ControllerExpandVolumeRequest {
         volume_id: "pvc-1".into(),
-        capacity_range: range(required_bytes, 0),
+        capacity_range: Some(range(required_bytes, 0)),
         ..Default::default()
     }
 }
@@ -134,7 +134,7 @@ pub(crate) fn node_expand(path: &str, required_bytes: i64) -> NodeExpandVolumeRe
     NodeExpandVolumeRequest {
         volume_id: "pvc-1".into(),
         volume_path: path.into(),
-        capacity_range: range(required_bytes, 0),
+        capacity_range: Some(range(required_bytes, 0)),
         ..Default::default()
     }
 }
