@@ -32,7 +32,7 @@ use self::{
 use crate::{
     Action, Decision, Observation, Policy, Record, Report, Timestamp,
     action::Resize,
-    decision::{Attention, Lane, Need},
+    decision::{Attention, Lane},
     names::VolumeName,
     policy::Mode,
     report::{ClusterVerdict, Reason, State},
@@ -115,19 +115,20 @@ fn actions(
 /// Puts the answer together.
 fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -> Decision {
     let Parts { after, decided, actions, rest } = parts;
-    let cluster = match (rest, policy.mode) {
-        (Some((verdict, _, _)), _) => verdict,
+    let cluster = match (&rest, policy.mode) {
+        (Some((verdict, _, _)), _) => verdict.clone(),
         (None, Mode::Advise) => ClusterVerdict::Advising,
         (None, Mode::Apply | Mode::Paused) => ClusterVerdict::Fine,
     };
     let wal_edges = wal::edges(seen);
     let edges = decided.values().flat_map(|volume| volume.edges.iter().copied()).chain(wal_edges);
-    // What one volume must know never holds up what another may do.
-    let needs: Option<Need> =
-        decided.values().filter_map(|volume| volume.need).min().filter(|_| actions.is_empty());
+    let wal = wal::report(seen, now);
+    let wal_need = if rest.is_some() { None } else { wal::need(seen, wal.as_ref(), now) };
+    let needs = decided.values().filter_map(|volume| volume.need).chain(wal_need).min();
     Decision {
         wake: edges.filter(|edge| *edge > now).min(),
-        needs,
+        // What one volume must know never holds up what another may do.
+        needs: needs.filter(|_| actions.is_empty()),
         attention: Attention {
             lane: decided.values().map(|volume| volume.lane).min().unwrap_or(Lane::Look),
             time_to_full: decided.values().filter_map(|volume| volume.time_to_full).min(),
@@ -137,7 +138,7 @@ fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -
         report: Report {
             generation: policy.generation,
             volumes: decided.into_iter().map(|(name, volume)| (name, volume.report)).collect(),
-            wal: wal::report(seen, now),
+            wal,
             cluster,
         },
         record: after,

@@ -7,6 +7,7 @@ use super::{
     draft::{Draft, Verdict},
     member::Member,
     numbers::Numbers,
+    size::Base,
 };
 use crate::{
     Bytes,
@@ -45,12 +46,21 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut 
         return Some((State::BudgetExhausted, Reason::BudgetSpent));
     }
     let next_slot = (slots.emergency == 1).then(|| draft.next_return());
-    let target = |member: &Member<'_>, alarm| draft.base().emergency(member, alarm, next_slot, draft.now);
+    // What is asked for already, and may still come, is not enough: the step is taken from there.
+    let coming =
+        uncured.iter().filter(|(member, _)| !member.infeasible()).map(|(member, _)| member.claim.requested);
+    let effective = coming.max().map_or(draft.heading(), |coming| coming.max(draft.heading()));
+    let base = Base { effective, ..draft.base() };
+    let target = |member: &Member<'_>, alarm| base.emergency(member, alarm, next_slot, draft.now);
     let to = uncured.iter().map(|(member, alarm)| target(member, *alarm)).max().unwrap_or(Bytes::ZERO);
-    let useful = to > draft.heading() && uncured.iter().any(|(member, _)| to > member.claim.requested);
-    if !useful {
+    let patchable = |(member, _): &(&Member<'_>, Alarm)| to > member.claim.requested;
+    if to <= draft.heading() || !uncured.iter().any(patchable) {
         draft.notices.push(Notice::CriticalAt(draft.policy.emergency.critical));
-        return Some((State::AtLimit, draft.limit_reason()));
+        let stuck = uncured.iter().find(|(member, _)| member.infeasible() && member.claim.requested >= to);
+        return Some(match stuck {
+            Some((member, _)) => (State::Emergency, super::planned::unmet(member)),
+            None => (State::AtLimit, draft.limit_reason()),
+        });
     }
     draft.start(Cause::Emergency, to, None, numbers);
     Some((State::Emergency, reason))

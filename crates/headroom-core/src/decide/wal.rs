@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use super::walfault;
 use crate::{
-    Observation, Percent,
+    Observation, Percent, Span, Timestamp,
+    decision::Need,
     names::VolumeName,
     report::WalReport,
-    usage::{Usage, classify, share},
+    usage::{STALE_AFTER, Usage, classify, share},
 };
 
 /// CNPG's exit code for "no room for one WAL segment".
@@ -17,7 +18,7 @@ const EXIT_NO_WAL_ROOM: i32 = 4;
 const LOW: Percent = Percent::clamped(10);
 
 /// What is said of the WAL volume, when the Cluster has one.
-pub(super) fn report(seen: &Observation, now: crate::Timestamp) -> Option<WalReport> {
+pub(super) fn report(seen: &Observation, now: Timestamp) -> Option<WalReport> {
     seen.cluster.volumes.get(&VolumeName::Wal)?;
     let (mut full, mut low) = (Vec::new(), Vec::new());
     for (name, member) in &seen.members {
@@ -34,16 +35,26 @@ pub(super) fn report(seen: &Observation, now: crate::Timestamp) -> Option<WalRep
             low.push(name.clone());
         }
     }
-    let facts = seen.evidence.wal.as_ref().and_then(|wal| wal.facts.as_ref());
+    let troubled = !full.is_empty() || !low.is_empty();
+    let facts = seen.evidence.wal.as_ref().and_then(|wal| wal.facts.as_ref()).filter(|_| troubled);
     let notices = facts.into_iter().flat_map(walfault::notices).collect();
     Some(WalReport { full, low, notices })
 }
 
+/// The cause of a full or nearly full WAL volume is asked for, and asked for again while it lasts.
+pub(super) fn need(seen: &Observation, report: Option<&WalReport>, now: Timestamp) -> Option<Need> {
+    let troubled = report.is_some_and(|report| !report.full.is_empty() || !report.low.is_empty());
+    (troubled && walfault::recent(seen, now).is_none()).then_some(Need::Wal)
+}
+
 /// When what is said of the WAL volume goes stale.
-pub(super) fn edges(seen: &Observation) -> impl Iterator<Item = crate::Timestamp> {
+pub(super) fn edges(seen: &Observation) -> impl Iterator<Item = Timestamp> {
+    let has_volume = seen.cluster.volumes.contains_key(&VolumeName::Wal);
     seen.members
         .values()
         .filter_map(|member| member.claims.get(&VolumeName::Wal))
         .filter_map(|claim| seen.evidence.samples.get(&claim.id.uid)?.newest())
-        .map(|sample| sample.at.plus(crate::usage::STALE_AFTER).plus(crate::Span::seconds(1)))
+        .map(|sample| sample.at.plus(STALE_AFTER).plus(Span::seconds(1)))
+        .chain(seen.evidence.wal.iter().map(walfault::old_at))
+        .filter(move |_| has_volume)
 }

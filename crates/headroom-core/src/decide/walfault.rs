@@ -2,9 +2,8 @@
 
 use super::draft::{Draft, Verdict};
 use crate::{
-    Bytes, Span,
+    Bytes, Observation, Span, Timestamp,
     decision::Need,
-    names::VolumeName,
     observation::{WalFacts, WalSeen},
     report::{Notice, Reason, State},
 };
@@ -25,14 +24,13 @@ pub(super) fn hold(draft: &mut Draft<'_>) -> Option<Verdict> {
     if !draft.holds_wal() || draft.policy.acknowledge_wal_risk {
         return None;
     }
-    let Some(read) = draft.recent_wal() else {
+    let Some(read) = recent(draft.seen, draft.now) else {
         draft.need = Some(Need::Wal);
         return Some((State::PendingGrowth, Reason::Confirming));
     };
     let facts = read.facts.as_ref()?;
     let failing = facts.archiver_failing_since.map(|since| since.plus(ARCHIVER_PATIENCE));
-    let old_at = read.at.plus(FACTS_OLD_AFTER).plus(Span::seconds(1));
-    draft.edge([old_at]);
+    draft.edge([old_at(read)]);
     draft.edge(failing);
     let archiver = failing.is_some_and(|patience| patience <= draft.now);
     (archiver || slot_retains(facts, draft.record.effective))
@@ -54,29 +52,34 @@ pub(super) fn notices(facts: &WalFacts) -> impl Iterator<Item = Notice> {
     archiver.into_iter().chain(slot)
 }
 
-impl<'a> Draft<'a> {
-    /// What the status endpoint said, if that is recent enough to act on.
-    fn recent_wal(&self) -> Option<&'a WalSeen> {
-        self.seen.evidence.wal.as_ref().filter(|wal| wal.at.plus(FACTS_OLD_AFTER) >= self.now)
-    }
+/// What was read, if that is recent enough to act on.
+pub(super) fn recent(seen: &Observation, now: Timestamp) -> Option<&WalSeen> {
+    seen.evidence.wal.as_ref().filter(|wal| wal.at.plus(FACTS_OLD_AFTER) >= now)
+}
 
+/// When what was read is too old to act on.
+pub(super) fn old_at(read: &WalSeen) -> Timestamp {
+    read.at.plus(FACTS_OLD_AFTER).plus(Span::seconds(1))
+}
+
+impl Draft<'_> {
     /// A growing volume that holds pg_wal carries a cause line: the facts are asked for once its patches are sent.
     pub(super) fn ask_for_cause(&mut self) {
         if !self.holds_wal() || self.record.growth.is_none() || self.need.is_some() {
             return;
         }
-        match self.recent_wal() {
-            Some(read) => self.edge([read.at.plus(FACTS_OLD_AFTER).plus(Span::seconds(1))]),
+        match recent(self.seen, self.now) {
+            Some(read) => self.edge([old_at(read)]),
             None => self.need = Some(Need::Wal),
         }
     }
 
-    /// Adds the cause line to a volume that holds pg_wal.
+    /// Adds the cause line to a volume that holds pg_wal, while it grows or should: facts are kept fresh only then.
     pub(super) fn tell_wal(&mut self) {
-        let wal_here = self.holds_wal() || *self.name == VolumeName::Wal;
-        if let Some(facts) =
-            self.seen.evidence.wal.as_ref().and_then(|wal| wal.facts.as_ref()).filter(|_| wal_here)
-        {
+        let grows = self.record.growth.is_some() || self.wanted.is_some() || !self.alarms.is_empty();
+        let asked = self.holds_wal() && grows;
+        let facts = self.seen.evidence.wal.as_ref().and_then(|wal| wal.facts.as_ref());
+        if let Some(facts) = facts.filter(|_| asked) {
             self.notices.extend(notices(facts));
         }
     }

@@ -2,9 +2,10 @@
 
 use headroom_core::{
     Bytes, Percent, Span,
+    decision::Need,
     ledger::Cause,
     names::{Text, VolumeName},
-    observation::{ObstacleCause, Primary, ResizeStep, VolumeSpecSeen},
+    observation::{ObstacleCause, Primary, ResizeStep, VolumeSpecSeen, WalFacts, WalSeen},
     report::{Notice, Reason, State},
     usage::{Sample, Samples},
     window::Windows,
@@ -390,4 +391,47 @@ fn a_fenced_member_is_not_full_because_it_is_not_ready() {
     world.fenced(2);
     world.stop_server(2, 0, 5);
     assert_eq!(world.settle(), vec![]);
+}
+
+#[test]
+fn what_is_asked_for_already_and_will_not_do_is_the_base_of_the_next_step() {
+    let mut world = World::new(1);
+    world.rules().emergency.minimum_free = Some(gi(4));
+    world.set_used(1, 97);
+    world.claim(1).requested = gi(12);
+    world.claim(1).requested_text = Text::from("12Gi");
+    assert_eq!(world.settle(), vec![(instance(1), gi(15))]);
+}
+
+#[test]
+fn what_the_storage_cannot_give_is_told_as_that_and_not_as_a_limit() {
+    let mut world = World::new(1);
+    world.rules().emergency.minimum_free = Some(gi(4));
+    world.set_used(1, 97);
+    world.claim(1).requested = gi(13);
+    world.claim(1).requested_text = Text::from("13Gi");
+    world.claim(1).resize.step = ResizeStep::ControllerInfeasible;
+    world.claim(1).resize.error = Some(Text::from("no room"));
+    assert_eq!(world.settle(), vec![]);
+    let words = Text::from("no room");
+    world.assert_says(State::Emergency, &Reason::Infeasible { instance: instance(1), words });
+}
+
+#[test]
+fn the_cause_of_a_full_wal_volume_is_asked_for_and_told() {
+    let mut world = World::new(1);
+    let spec = VolumeSpecSeen { size: Some(gi(5)), resize_in_use: true };
+    world.seen.cluster.volumes.insert(VolumeName::Wal, spec);
+    let member = world.seen.members.get_mut(&instance(1)).unwrap();
+    member.claims.insert(VolumeName::Wal, claim("wal-1", gi(5)));
+    world.seen.evidence.wal = None;
+    assert_eq!(world.decide().needs, None);
+    world.stop_server(1, 4, 2);
+    assert_eq!(world.decide().needs, Some(Need::Wal));
+    let since = world.now.minus(Span::hours(2));
+    let facts = WalFacts { archiver_failing_since: Some(since), ready_segments: 300, slot: None };
+    world.seen.evidence.wal = Some(WalSeen { at: world.now, facts: Some(facts) });
+    let decision = world.decide();
+    assert_eq!(decision.needs, None);
+    assert_eq!(decision.report.wal.unwrap().notices, vec![Notice::ArchiverFailing { since }]);
 }
