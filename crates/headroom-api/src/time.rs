@@ -7,9 +7,28 @@ const LAST: i64 = 253_402_207_200;
 
 /// RFC 3339 in UTC with whole seconds (`2026-11-23T03:00:00Z`), as `metav1.Time`. Times before 1970 or after the year
 /// 9999, which no observation yields, are written as the nearest end.
+///
+/// Computed here, because each decision is rendered to see whether the status would change.
 pub fn to_text(time: Timestamp) -> String {
     let seconds = time.unix().clamp(0, LAST);
-    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3_600, second % 3_600 / 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a day since 1970-01-01 (not negative). Years are counted from March, in eras of 400 years, so
+/// that the leap day is the last of its year.
+fn civil(days: i64) -> (i64, i64, i64) {
+    const ERA: i64 = 146_097;
+    let since_march_0000 = days + 719_468;
+    let (era, day_of_era) = (since_march_0000 / ERA, since_march_0000 % ERA);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (400 * era + year_of_era + i64::from(month <= 2), month, day)
 }
 
 /// Reads RFC 3339; fractions of a second are dropped. `None` when it is none.
@@ -83,6 +102,15 @@ mod tests {
         assert_eq!(from_text("2026-11-23T04:00:00+01:00"), Some(time));
         assert_eq!(from_text("2026-11-23T03:00:00.75Z"), Some(time));
         assert_eq!(from_text("yesterday"), None);
+    }
+
+    #[test]
+    fn days_until_the_year_9999_is_written_as_jiff_writes_it() {
+        // A step that is no multiple of a day or an hour, so that each field takes each value.
+        for seconds in (0..=LAST).step_by(86_399 * 3) {
+            let by_jiff = jiff::Timestamp::from_second(seconds).unwrap().to_string();
+            assert_eq!(to_text(Timestamp::from_unix(seconds)), by_jiff);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What headroom remembers and reports.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DynamicStorageStatus {
     /// The generation of the spec that the conditions speak of.
@@ -32,7 +32,7 @@ pub struct DynamicStorageStatus {
 }
 
 /// A condition, as `metav1.Condition`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// Ready, Reconciling or Stalled.
@@ -60,7 +60,7 @@ pub struct Condition {
 }
 
 /// The volumes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StorageSizing {
     /// The last action number given out (record).
@@ -82,7 +82,7 @@ pub struct StorageSizing {
 }
 
 /// A tablespace volume.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct TablespaceStatus {
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
@@ -93,7 +93,7 @@ pub struct TablespaceStatus {
 }
 
 /// One volume.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VolumeStatus {
     /// Balanced, PendingGrowth, Growing, Emergency, AtLimit, BudgetExhausted, PendingShrink, Shrinking,
@@ -154,7 +154,7 @@ pub struct VolumeStatus {
 }
 
 /// One claim.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceSize {
     /// The instance.
@@ -182,7 +182,7 @@ pub struct InstanceSize {
 }
 
 /// One measurement of a file system.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageStatus {
     /// The kubelet's time of the measurement.
@@ -200,7 +200,7 @@ pub struct UsageStatus {
 }
 
 /// One action: one slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionStatus {
     /// Its number, unique in this object.
@@ -236,7 +236,7 @@ pub struct ActionStatus {
 }
 
 /// Slots of the sliding 24 hours.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BudgetStatus {
     /// Actions that count now.
@@ -254,7 +254,7 @@ pub struct BudgetStatus {
 }
 
 /// When slots return.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NextSlots {
     /// For a planned action.
@@ -268,7 +268,7 @@ pub struct NextSlots {
 }
 
 /// A running growth: intent, never progress.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GrowthStatus {
     /// Its entry in `actions`.
@@ -300,7 +300,7 @@ pub struct GrowthStatus {
 }
 
 /// A maintenance window.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct WindowStatus {
     /// When it opens, or opened.
     #[serde(default)]
@@ -313,7 +313,7 @@ pub struct WindowStatus {
 }
 
 /// Something that people should know.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct NoticeStatus {
     /// One CamelCase word.
     #[serde(default)]
@@ -326,7 +326,7 @@ pub struct NoticeStatus {
 }
 
 /// A change of the whole Cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct OperationStatus {
     /// Its number.
     #[serde(default)]
