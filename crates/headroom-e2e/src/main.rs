@@ -1,2 +1,7 @@
-//! Placeholder replaced by the first commit of this crate.
-fn main() {}
+//! `headroom-e2e`: runs the acceptance matrix on the simulator or on a cluster. See `--help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    headroom_e2e::main()
+}

@@ -1,0 +1,144 @@
+//! Runs the acceptance matrix and reports it: on the terminal, as JSON, as JUnit and as one HTML file.
+//!
+//! A library, so that its tests see what the program sees; [`main`] is all that the program calls.
+
+use std::{io::Write, process::ExitCode, sync::Arc, time::Instant};
+
+pub mod args;
+#[cfg(feature = "cluster")]
+mod cluster;
+pub mod html;
+pub mod junit;
+pub mod machine;
+pub mod matrix;
+#[cfg(not(feature = "cluster"))]
+mod reexec;
+pub mod seeds;
+pub mod select;
+pub mod terminal;
+pub mod world;
+
+use args::{Args, Output, WorldName};
+use headroom_scenario::{Cell, Outcome};
+use matrix::{Matrix, Plan};
+use world::Worlds;
+
+/// Exit codes: each says something else to a script.
+pub mod exit {
+    /// Every cell passed (blanks aside).
+    pub const PASSED: u8 = 0;
+    /// At least one cell failed.
+    pub const FAILED: u8 = 1;
+    /// None failed, but at least one was inconclusive.
+    pub const INCONCLUSIVE: u8 = 2;
+    /// Bad usage, or no world to run in.
+    pub const USAGE: u8 = 3;
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let args = match Args::read(std::env::args_os()) {
+        Ok(args) => args,
+        Err(args::Unread { text, code, on_stdout }) => {
+            let written = if on_stdout {
+                write!(anstream::stdout(), "{text}")
+            } else {
+                write!(anstream::stderr(), "{text}")
+            };
+            // Whoever closed the stream does not want to know.
+            drop(written);
+            return code.into();
+        }
+    };
+    run(&args)
+        .unwrap_or_else(|why| {
+            talk(&format!("error: {why}"));
+            exit::USAGE
+        })
+        .into()
+}
+
+/// Does what was asked; the exit code, or why nothing could be run.
+fn run(args: &Args) -> Result<u8, String> {
+    let cells = select::cells(args)?;
+    if args.list {
+        data(&terminal::list(&cells));
+        return Ok(exit::PASSED);
+    }
+    #[cfg(not(feature = "cluster"))]
+    if args.world == WorldName::Cluster {
+        return reexec::with_cluster();
+    }
+    if let Some(seeds) = args.seeds {
+        return seeds::run(args, &cells, seeds);
+    }
+    let worlds = Arc::new(Worlds::open(args)?);
+    let began = Instant::now();
+    let matrix = run_matrix(args, cells, &worlds);
+    worlds.close();
+    publish(args, &matrix)?;
+    talk(&format!("took {:.1} s", began.elapsed().as_secs_f32()));
+    Ok(code(&matrix))
+}
+
+fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Matrix {
+    let plan = Plan { cells, jobs: args.jobs(), side_by_side: args.world == WorldName::Sim };
+    let total = plan.cells.len();
+    let told = std::sync::atomic::AtomicUsize::new(0);
+    let reports = matrix::run(
+        plan,
+        |cell| worlds.for_cell(cell),
+        |report| {
+            let done = told.fetch_add(1, std::sync::atomic::Ordering::Relaxed).saturating_add(1);
+            if args.world == WorldName::Cluster {
+                talk(&terminal::progress(report, done, total));
+            }
+        },
+    );
+    Matrix { world: args.world.name(), seed: args.seed, reports }
+}
+
+/// Writes the result where it was asked for.
+fn publish(args: &Args, matrix: &Matrix) -> Result<(), String> {
+    match args.output {
+        Output::Table => data(&terminal::table(matrix)),
+        Output::Json => data(&machine::json(matrix)),
+        Output::Yaml => data(&machine::yaml(matrix)),
+    }
+    let Some(folder) = &args.report else { return Ok(()) };
+    let failed = |what: &str, why: &dyn std::fmt::Display| {
+        format!("could not write {what} to {}: {why}; name another folder with --report", folder.display())
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed("the report", &error))?;
+    let html = html::render(matrix).map_err(|error| failed("report.html", &error))?;
+    let junit = junit::render(matrix).map_err(|error| failed("junit.xml", &error))?;
+    for (name, text) in [("report.json", machine::json(matrix)), ("junit.xml", junit), ("report.html", html)]
+    {
+        std::fs::write(folder.join(name), text).map_err(|error| failed(name, &error))?;
+    }
+    talk(&format!("report: {}", folder.join("report.html").display()));
+    Ok(())
+}
+
+/// What the run says to a script.
+fn code(matrix: &Matrix) -> u8 {
+    let any = |outcome| matrix.reports.iter().any(|report| report.outcome == outcome);
+    if any(Outcome::Failed) {
+        exit::FAILED
+    } else if any(Outcome::Inconclusive) {
+        exit::INCONCLUSIVE
+    } else {
+        exit::PASSED
+    }
+}
+
+/// Data goes to standard output.
+pub(crate) fn data(text: &str) {
+    // A reader that has seen enough (`| head`) is no failure.
+    drop(anstream::stdout().lock().write_all(text.as_bytes()));
+}
+
+/// Talk goes to standard error.
+pub(crate) fn talk(text: &str) {
+    drop(writeln!(anstream::stderr().lock(), "{text}"));
+}

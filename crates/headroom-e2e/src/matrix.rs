@@ -1,0 +1,67 @@
+//! Runs cells, several at once where they do not disturb each other.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use headroom_scenario::{Act, Cell, Report, Step, Strike, World, run_cell};
+
+/// A run of the matrix.
+pub struct Matrix {
+    /// `sim` or `cluster`.
+    pub world: &'static str,
+    /// The seed.
+    pub seed: u64,
+    /// One report per cell, in the order of the catalogue.
+    pub reports: Vec<Report>,
+}
+
+/// What to run and how.
+pub struct Plan {
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// How many at once.
+    pub jobs: usize,
+    /// Whether cells have a world to themselves; else those that touch the operator run alone.
+    pub side_by_side: bool,
+}
+
+/// Whether a cell stops, kills or starts the operator that all cells of a cluster share.
+pub fn disturbs_others(cell: &Cell) -> bool {
+    let Cell::Scenario(scenario) = cell else { return false };
+    scenario.script.iter().any(|step| {
+        matches!(step, Step::Do(Act::StopOperator | Act::StartOperator) | Step::Strike(Strike::KillOperator))
+    })
+}
+
+/// Runs the plan; `open` gives each cell its world, `told` hears of each report as it comes.
+pub fn run(
+    plan: Plan,
+    open: impl Fn(&Cell) -> Result<Box<dyn World>, String> + Sync,
+    told: impl Fn(&Report) + Sync,
+) -> Vec<Report> {
+    let cells = plan.cells.into_iter().enumerate();
+    let alone = |cell: &Cell| !plan.side_by_side && disturbs_others(cell);
+    let (serial, parallel): (Vec<_>, Vec<_>) = cells.partition(|(_, cell)| alone(cell));
+    let done = Mutex::new(BTreeMap::new());
+    for (cells, jobs) in [(parallel, plan.jobs), (serial, 1)] {
+        let queue = Mutex::new(VecDeque::from(cells));
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let work = || {
+            while let Some((at, cell)) = next() {
+                let report = run_cell(&cell, || open(&cell));
+                told(&report);
+                done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, report);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..jobs.max(1) {
+                scope.spawn(work);
+            }
+            work();
+        });
+    }
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}

@@ -1,0 +1,117 @@
+//! The matrix for people.
+
+use std::fmt::Write as _;
+
+use headroom_scenario::{Cell, Outcome, Report, Topology};
+use owo_colors::OwoColorize as _;
+
+use crate::matrix::Matrix;
+
+/// One sign per outcome; its colour is stripped where there is no terminal.
+fn sign(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Passed => "✓".green().to_string(),
+        Outcome::Failed => "✗".red().bold().to_string(),
+        Outcome::Inconclusive => "?".yellow().bold().to_string(),
+        Outcome::Blank => "–".dimmed().to_string(),
+    }
+}
+
+/// Rows are scenarios, columns are topologies; then what failed and how to replay it; then the count.
+pub fn table(matrix: &Matrix) -> String {
+    let mut ids: Vec<&str> = matrix.reports.iter().map(|report| report.id).collect();
+    ids.dedup();
+    let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0).max("scenario".len());
+    let mut text = format!("{:width$}  T1  T2  T3\n", "scenario");
+    for id in ids {
+        let _ = write!(text, "{id:width$}");
+        for topology in Topology::ALL {
+            let cells = matrix.reports.iter().filter(|report| report.id == id && report.topology == topology);
+            // Several moments of one scenario share a cell: the worst outcome shows.
+            let worst = cells.map(|report| report.outcome).max_by_key(|outcome| severity(*outcome));
+            let _ = write!(text, "   {}", worst.map_or(" ".to_owned(), sign));
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    for report in &matrix.reports {
+        text.push_str(&details(report, matrix));
+    }
+    text.push_str(&closing(&matrix.reports));
+    text
+}
+
+const fn severity(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Blank => 0,
+        Outcome::Passed => 1,
+        Outcome::Inconclusive => 2,
+        Outcome::Failed => 3,
+    }
+}
+
+/// What people need to know of a cell that did not pass.
+fn details(report: &Report, matrix: &Matrix) -> String {
+    let mut text = String::new();
+    let why = report.why.as_deref().unwrap_or("no reason given");
+    match report.outcome {
+        Outcome::Passed => return text,
+        Outcome::Blank => {
+            let _ = writeln!(text, "{} {}: {why}\n", sign(report.outcome), report.full_id);
+            return text;
+        }
+        Outcome::Failed => {
+            let _ = writeln!(text, "{} {}", sign(report.outcome), report.full_id.bold());
+            if report.why.is_some() {
+                let _ = writeln!(text, "    inconclusive besides: {why}");
+            }
+        }
+        Outcome::Inconclusive => {
+            let _ = writeln!(text, "{} {}: {why}", sign(report.outcome), report.full_id.bold());
+        }
+    }
+    for assertion in report.failures() {
+        let _ = writeln!(text, "    {}: {}", assertion.class.name().red(), assertion.text);
+    }
+    let _ = writeln!(text, "    replay: {}\n", replay(report, matrix).cyan());
+    text
+}
+
+/// The command that runs one cell again.
+pub fn replay(report: &Report, matrix: &Matrix) -> String {
+    let world = if matrix.world == "sim" { "" } else { " --world cluster" };
+    format!("cargo e2e{world} --filter '{}' --seed {}", report.full_id, matrix.seed)
+}
+
+/// `29 passed, 0 failed, 1 skipped`.
+pub fn closing(reports: &[Report]) -> String {
+    let count = |outcome| reports.iter().filter(|report| report.outcome == outcome).count();
+    let mut text = format!("{} passed, {} failed", count(Outcome::Passed), count(Outcome::Failed));
+    for (outcome, word) in [(Outcome::Inconclusive, "inconclusive"), (Outcome::Blank, "skipped")] {
+        if count(outcome) > 0 {
+            let _ = write!(text, ", {} {word}", count(outcome));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// A line per cell, for runs that take long.
+pub fn progress(report: &Report, done: usize, total: usize) -> String {
+    let seconds = report.duration_ms / 1000;
+    format!("[{done}/{total}] {} {} ({seconds} s)", sign(report.outcome), report.full_id)
+}
+
+/// What there is to run.
+pub fn list(cells: &[Cell]) -> String {
+    let mut text = String::new();
+    let width = cells.iter().map(|cell| cell.full_id().len()).max().unwrap_or(0);
+    for cell in cells {
+        let (id, about) = match cell {
+            Cell::Scenario(scenario) => (scenario.full_id(), scenario.title.to_owned()),
+            Cell::Blank { why, .. } => (cell.full_id(), format!("blank: {why}")),
+        };
+        let _ = writeln!(text, "{id:width$}  {about}");
+    }
+    text
+}
