@@ -27,7 +27,9 @@ pub enum ConnectError {
     #[error("no client can be made from the configuration: {0}")]
     Client(#[source] Box<kube::Error>),
     /// A certificate authority cannot be read.
-    #[error("{path} cannot be read as PEM certificates: {words}; give a file with the authority of the kubelets' certificates")]
+    #[error(
+        "{path} cannot be read as PEM certificates: {words}; give a file with the authority of the kubelets' certificates"
+    )]
     Authority {
         /// The file.
         path: PathBuf,
@@ -69,6 +71,33 @@ pub async fn config(kubeconfig: Option<&PathBuf>, context: Option<&str>) -> Resu
 pub fn api_client(config: Config) -> Result<Client, ConnectError> {
     Ok(Client::try_from(config)?)
 }
+
+/// A client for watches that calls `beat` for every bookmark. The watch runtime uses bookmarks itself and passes none on,
+/// but they are the sign that a quiet watch still stands.
+///
+/// # Errors
+/// When the configuration is not usable.
+pub fn watch_client(
+    config: &Config,
+    beat: impl Fn() + Clone + Send + 'static,
+) -> Result<Client, ConnectError> {
+    let listen =
+        tower::util::MapResponseLayer::new(move |response: http::Response<Box<kube::client::DynBody>>| {
+            let beat = beat.clone();
+            response.map(|body| {
+                http_body_util::BodyExt::map_frame(body, move |frame| {
+                    if frame.data_ref().is_some_and(|data| data.starts_with(BOOKMARK)) {
+                        beat();
+                    }
+                    frame
+                })
+            })
+        });
+    Ok(ClientBuilder::try_from(config.clone())?.with_layer(&listen).build())
+}
+
+/// How a line of a watch begins that is a bookmark.
+const BOOKMARK: &[u8] = br#"{"type":"BOOKMARK""#;
 
 /// How a kubelet's certificate is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,17 +67,23 @@ impl Reporter {
             }
             let about = about(&note.what, &subjects(&note.key, &self.known.lock()));
             for (regarding, related) in about {
-                let body = event(&note.key, &text, &regarding, related.as_ref(), &self.instance, Timestamp::now());
+                let body =
+                    event(&note.key, &text, &regarding, related.as_ref(), &self.instance, Timestamp::now());
                 let uri = format!(
                     "/apis/events.k8s.io/v1/namespaces/{}/events?fieldManager={FIELD_MANAGER}",
                     note.key.namespace
                 );
-                match send(&self.client, Call { method: Method::Post, uri, body: body.to_string() }, LIMIT).await {
+                match send(&self.client, Call { method: Method::Post, uri, body: body.to_string() }, LIMIT)
+                    .await
+                {
                     Outcome::Answered { status: 200..=299, .. } => {}
-                    Outcome::Answered { status, .. } => {
-                        tracing::debug!(cluster = %note.key, status, "an Event was refused");
+                    Outcome::Answered { status, body, .. } => {
+                        let words = String::from_utf8_lossy(&body);
+                        tracing::debug!(cluster = %note.key, status, "an Event was refused: {words}");
                     }
-                    Outcome::Lost(words) => tracing::debug!(cluster = %note.key, "an Event was lost: {words}"),
+                    Outcome::Lost(words) => {
+                        tracing::debug!(cluster = %note.key, "an Event was lost: {words}")
+                    }
                 }
             }
         }
@@ -99,7 +105,9 @@ impl Reporter {
 /// A note as text.
 pub fn words(note: &NoteKind) -> EventText {
     match note {
-        NoteKind::GrowthStarted { volume, cause, from, to } => events::growth_started(volume, *cause, *from, *to),
+        NoteKind::GrowthStarted { volume, cause, from, to } => {
+            events::growth_started(volume, *cause, *from, *to)
+        }
         NoteKind::GrowthCompleted { volume, from, to } => events::growth_completed(volume, *from, *to),
         NoteKind::GrowthStopped { volume, reason } => events::growth_stopped(volume, reason),
         NoteKind::Repairing { volume, instance, to } => events::repairing(volume, instance, *to),
@@ -128,7 +136,9 @@ fn subjects(key: &ClusterKey, known: &Known) -> Subjects {
         storage: known
             .storage(key)
             .map(|storage| reference("headroom.dev/v1alpha1", "DynamicStorage", storage.uid.as_str())),
-        cluster: known.cluster(key).map(|cluster| reference("postgresql.cnpg.io/v1", "Cluster", cluster.uid.as_str())),
+        cluster: known
+            .cluster(key)
+            .map(|cluster| reference("postgresql.cnpg.io/v1", "Cluster", cluster.uid.as_str())),
     }
 }
 
@@ -167,7 +177,7 @@ fn event(
     let mut event = json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"generateName": format!("{}.", key.name), "namespace": key.namespace.as_str()},
+        "metadata": {"generateName": format!("{}-", key.name), "namespace": key.namespace.as_str()},
         "eventTime": format!("{now:.6}"),
         "reportingController": "headroom.dev/operator",
         "reportingInstance": instance,

@@ -51,7 +51,8 @@ impl Executor {
             }
             Plan::Read(calls, expects) => {
                 let outcomes =
-                    futures::future::join_all(calls.into_iter().map(|call| send(&self.client, call, LIMIT))).await;
+                    futures::future::join_all(calls.into_iter().map(|call| send(&self.client, call, LIMIT)))
+                        .await;
                 answer(&expects, &outcomes, &mut self.known.lock())
             }
         }

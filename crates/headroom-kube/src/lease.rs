@@ -41,7 +41,11 @@ pub struct LeaseTimes {
 impl Default for LeaseTimes {
     /// 15 s, 10 s, 2 s: those of Kubernetes' own controllers.
     fn default() -> Self {
-        Self { duration: Duration::from_secs(15), deadline: Duration::from_secs(10), retry: Duration::from_secs(2) }
+        Self {
+            duration: Duration::from_secs(15),
+            deadline: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
     }
 }
 
@@ -92,7 +96,9 @@ pub enum LeaseError {
     #[error("there is no lease yet")]
     Missing,
     /// Refused.
-    #[error("the API server refuses the lease ({code}): {words}; headroom's account needs get, create and patch on leases in its own namespace")]
+    #[error(
+        "the API server refuses the lease ({code}): {words}; headroom's account needs get, create and patch on leases in its own namespace"
+    )]
     Refused {
         /// HTTP status.
         code: u16,
@@ -187,7 +193,8 @@ impl LeaseStore {
     /// # Errors
     /// [`LeaseError::Conflict`] when it was written since: then it is not ours any more.
     pub async fn release(&self, held: &Held, now: Timestamp) -> Result<Held, LeaseError> {
-        self.patch(held, &json!({"holderIdentity": null, "leaseDurationSeconds": 1, "renewTime": micro(now)})).await
+        self.patch(held, &json!({"holderIdentity": null, "leaseDurationSeconds": 1, "renewTime": micro(now)}))
+            .await
     }
 
     async fn patch(&self, held: &Held, spec: &serde_json::Value) -> Result<Held, LeaseError> {
@@ -202,7 +209,9 @@ impl LeaseStore {
     async fn call(&self, method: Method, path: String, body: String) -> Result<Held, LeaseError> {
         let uri = match method {
             Method::Get => path,
-            Method::Post | Method::MergePatch | Method::JsonPatch => format!("{path}?fieldManager={FIELD_MANAGER}"),
+            Method::Post | Method::MergePatch | Method::JsonPatch => {
+                format!("{path}?fieldManager={FIELD_MANAGER}")
+            }
         };
         // An attempt never outlives the pause to the next but one.
         let limit = self.times.deadline.div_f64(2.0);

@@ -8,10 +8,7 @@
 //! - [`usage`]: what the kubelets measure; [`wal`]: what an instance says of its WAL.
 //! - [`events`]: Kubernetes Events for people; [`lease`]: who may write.
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
-#![cfg_attr(
-    test,
-    allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
-)]
+#![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
 pub mod connect;
 pub mod events;

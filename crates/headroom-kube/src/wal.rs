@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use headroom_core::{
-    Bytes, Timestamp,
-    names::Text,
-    observation::WalFacts,
-};
+use headroom_core::{Bytes, Timestamp, names::Text, observation::WalFacts};
 use serde::Deserialize;
 
 use crate::{
@@ -36,9 +32,9 @@ impl WalClient {
         let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
         let uri = format!("https://{host}:{PORT}/pg/status");
         match send(&self.client, Call { method: Method::Get, uri, body: String::new() }, LIMIT).await {
-            Outcome::Answered { status: 200, body, retry_after_s: _ } => {
-                parse(&body).inspect_err(|error| tracing::debug!("/pg/status of {address} cannot be read: {error}")).ok()
-            }
+            Outcome::Answered { status: 200, body, retry_after_s: _ } => parse(&body)
+                .inspect_err(|error| tracing::debug!("/pg/status of {address} cannot be read: {error}"))
+                .ok(),
             Outcome::Answered { status, .. } => {
                 tracing::debug!("/pg/status of {address} answered {status}");
                 None
@@ -56,7 +52,9 @@ impl WalClient {
 #[serde(rename_all = "camelCase")]
 struct InstanceStatus {
     current_lsn: Option<String>,
+    #[serde(rename = "lastArchivedWALTime")]
     last_archived_wal_time: Option<String>,
+    #[serde(rename = "lastFailedWALTime")]
     last_failed_wal_time: Option<String>,
     ready_wal_files: Option<u32>,
     replication_slots_info: Option<Vec<Slot>>,

@@ -9,9 +9,11 @@ use kube::{
     Api,
     runtime::{WatchStreamExt as _, watcher},
 };
+use tokio::sync::mpsc;
 
 use crate::{
-    Client,
+    Config,
+    connect::{self, ConnectError},
     known::Shared,
     slim::{Claim, Class, Cluster, Pod, Slim, Storage},
     translate::{self, CLAIM_ROLE_LABEL, POD_ROLE_LABEL, Translate},
@@ -39,24 +41,54 @@ pub enum Watched {
     },
 }
 
-/// All watches, merged. Never ends.
-pub fn all(client: &Client, known: &Shared) -> SelectAll<BoxStream<'static, Watched>> {
-    futures::stream::select_all([
-        one::<Storage>(client, known, pages(OTHERS_PER_PAGE)),
-        one::<Cluster>(client, known, pages(CLUSTERS_PER_PAGE)),
-        one::<Claim>(client, known, pages(OTHERS_PER_PAGE).labels(CLAIM_ROLE_LABEL)),
-        one::<Pod>(client, known, pages(OTHERS_PER_PAGE).labels(&format!("{POD_ROLE_LABEL}=instance"))),
-        one::<Class>(client, known, pages(OTHERS_PER_PAGE)),
-    ])
+/// Heartbeats that wait for the loop; more are dropped, as the next one says the same.
+const BEATS: usize = 64;
+
+/// All watches, merged. Never ends. A bookmark of a watch is [`Event::Alive`].
+///
+/// # Errors
+/// When the configuration is not usable.
+pub fn all(config: &Config, known: &Shared) -> Result<SelectAll<BoxStream<'static, Watched>>, ConnectError> {
+    let (beats, alive) = mpsc::channel(BEATS);
+    let alive = futures::stream::unfold(alive, |mut alive| async move {
+        let kind = alive.recv().await?;
+        Some((Watched::Event(Event::Alive(kind)), alive))
+    });
+    let source = Source { config, known, beats };
+    Ok(futures::stream::select_all([
+        source.one::<Storage>(pages(OTHERS_PER_PAGE))?,
+        source.one::<Cluster>(pages(CLUSTERS_PER_PAGE))?,
+        source.one::<Claim>(pages(OTHERS_PER_PAGE).labels(CLAIM_ROLE_LABEL))?,
+        source.one::<Pod>(pages(OTHERS_PER_PAGE).labels(&format!("{POD_ROLE_LABEL}=instance")))?,
+        source.one::<Class>(pages(OTHERS_PER_PAGE))?,
+        alive.boxed(),
+    ]))
+}
+
+/// What a watch is made of.
+struct Source<'a> {
+    config: &'a Config,
+    known: &'a Shared,
+    beats: mpsc::Sender<Kind>,
+}
+
+impl Source<'_> {
+    fn one<T: Translate>(
+        &self,
+        wanted: watcher::Config,
+    ) -> Result<BoxStream<'static, Watched>, ConnectError> {
+        let beats = self.beats.clone();
+        let client = connect::watch_client(self.config, move || {
+            // Full: the loop has enough signs of life to go through.
+            let _ = beats.try_send(T::WATCHED);
+        })?;
+        Ok(translated(watcher(Api::<Slim<T>>::all(client), wanted).default_backoff(), self.known.clone())
+            .boxed())
+    }
 }
 
 fn pages(size: u32) -> watcher::Config {
     watcher::Config::default().page_size(size)
-}
-
-fn one<T: Translate>(client: &Client, known: &Shared, config: watcher::Config) -> BoxStream<'static, Watched> {
-    let api = Api::<Slim<T>>::all(client.clone());
-    translated(watcher(api, config).default_backoff(), known.clone()).boxed()
 }
 
 /// The stream of one kind in the engine's words.
@@ -76,7 +108,9 @@ fn translated<T: Translate>(
 fn translate_event<T: Translate>(event: watcher::Event<Slim<T>>, known: &Shared) -> Option<Event> {
     let mut known = known.lock();
     match event {
-        watcher::Event::Apply(object) | watcher::Event::InitApply(object) => translate::seen(object, &mut known),
+        watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+            translate::seen(object, &mut known)
+        }
         watcher::Event::Delete(object) => translate::gone(&object, &mut known),
         watcher::Event::Init => {
             known.list_began(T::WATCHED);
@@ -104,16 +138,21 @@ fn describe<T: Translate>(error: &watcher::Error) -> String {
     let plural = T::PLURAL;
     match (status.map(|status| status.code), T::WATCHED) {
         (Some(404), Kind::Storage) => {
-            "the DynamicStorage CRD is not installed; next: headroom crd | kubectl apply --server-side -f -".to_owned()
+            "the DynamicStorage CRD is not installed; next: headroom crd | kubectl apply --server-side -f -"
+                .to_owned()
         }
-        (Some(404), Kind::Cluster) => "CloudNativePG's Cluster CRD (postgresql.cnpg.io/v1) is not installed; next: \
+        (Some(404), Kind::Cluster) => {
+            "CloudNativePG's Cluster CRD (postgresql.cnpg.io/v1) is not installed; next: \
              install CloudNativePG"
-            .to_owned(),
+                .to_owned()
+        }
         (Some(403), _) => format!(
             "headroom's account may not list and watch {plural}; next: apply deploy/operator (ClusterRole headroom): {}",
             status.map_or("", |status| status.message.as_str())
         ),
-        (Some(401), _) => format!("the API server does not accept headroom's credentials when it lists {plural}"),
+        (Some(401), _) => {
+            format!("the API server does not accept headroom's credentials when it lists {plural}")
+        }
         (Some(_) | None, _) => format!("watching {plural}: {}", chain(error)),
     }
 }

@@ -48,7 +48,12 @@ pub struct OperatorArgs {
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
     /// PEM file with the authority of the kubelets' serving certificates; default: the cluster's own authority.
-    #[arg(long, value_name = "FILE", env = "HEADROOM_KUBELET_CA", conflicts_with = "kubelet_insecure_skip_verify")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HEADROOM_KUBELET_CA",
+        conflicts_with = "kubelet_insecure_skip_verify"
+    )]
     pub kubelet_ca: Option<PathBuf>,
     /// Do not verify the kubelets' certificates (self-signed ones): usage could then be forged on the network, and the
     /// token be read.

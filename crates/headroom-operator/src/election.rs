@@ -26,7 +26,8 @@ impl Election {
     pub fn start(store: LeaseStore) -> Self {
         let (role, receiver) = watch::channel(Role::Follower);
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(async move { Candidate { store, role, last: None, told: None }.run(stopped).await });
+        let task =
+            tokio::spawn(async move { Candidate { store, role, last: None, told: None }.run(stopped).await });
         Self { role: receiver, stop: Some(stop), task }
     }
 
@@ -34,7 +35,7 @@ impl Election {
     pub async fn stop(mut self) {
         if let Some(stop) = self.stop.take() {
             // The task may have ended already; then there is nothing to stop.
-            drop(stop.send(()));
+            let _ = stop.send(());
         }
         if let Err(error) = (&mut self.task).await {
             tracing::error!("the election ended badly: {error}");
@@ -155,7 +156,10 @@ impl Candidate {
     }
 
     fn lose(&mut self, why: &str) {
-        tracing::warn!(identity = self.store.identity(), "the lease is lost ({why}); this operator only looks on");
+        tracing::warn!(
+            identity = self.store.identity(),
+            "the lease is lost ({why}); this operator only looks on"
+        );
         self.role.send_replace(Role::Follower);
     }
 
@@ -167,7 +171,9 @@ impl Candidate {
         let Some((held, _)) = self.last.take() else { return };
         match self.store.release(&held, Timestamp::now()).await {
             Ok(_) => tracing::info!("the lease is given back"),
-            Err(error) => tracing::warn!("the lease could not be given back ({error}); it runs out by itself"),
+            Err(error) => {
+                tracing::warn!("the lease could not be given back ({error}); it runs out by itself")
+            }
         }
     }
 

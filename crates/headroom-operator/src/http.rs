@@ -65,9 +65,8 @@ async fn readyz(State(asks): State<mpsc::Sender<Ask>>) -> Response {
 
 async fn metrics(State(asks): State<mpsc::Sender<Ask>>) -> Response {
     match ask(&asks, Ask::Metrics).await {
-        Some(text) => {
-            ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
-        }
+        Some(text) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
         None => silent(),
     }
 }

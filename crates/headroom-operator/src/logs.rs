@@ -1,5 +1,7 @@
 //! Logs: standard error, one JSON object per line unless a person reads along.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::args::LogFormat;
@@ -13,7 +15,10 @@ pub fn start(format: LogFormat, filter: &str) {
         Ok(parsed) => (parsed, None),
         Err(error) => (EnvFilter::new(format!("{QUIET},info")), Some(error)),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start in one process (tests) keeps the first.
     let started = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),

@@ -23,11 +23,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use labels::{RequestKind, request_kind};
 use labels::{
-    ByCause, ByLane, ByNote, ByObstacle, ByRequest, ByState, ByWatch, RequestOutcome, growth, lane, noted, obstacle,
-    outcome, state, watch,
+    ByCause, ByLane, ByNote, ByObstacle, ByRequest, ByState, ByWatch, RequestOutcome, growth, lane, noted,
+    obstacle, state, watch,
 };
+pub use labels::{Outcome, RequestKind, outcome, request_kind};
 
 /// All metrics of the process. Clones count together.
 #[derive(Clone)]
@@ -96,7 +96,11 @@ impl Metrics {
             failed_polls: counter(r, "polls_failed", "Kubelets that did not answer"),
             samples: counter(r, "samples", "Measurements that kubelets gave"),
             watch_failures: family(r, "watch_failures", "Watches that failed and go on"),
-            unreadable: family(r, "unreadable_objects", "Objects that could not be read; their Clusters are left alone"),
+            unreadable: family(
+                r,
+                "unreadable_objects",
+                "Objects that could not be read; their Clusters are left alone",
+            ),
             notes: family(r, "notes", "What people were told by Events"),
             growths_started: family(r, "growths_started", "Growths started"),
             growths_completed: counter(r, "growths_completed", "Growths seen complete"),
@@ -204,7 +208,11 @@ impl Now {
             decisions: counter(r, "decisions", "Decisions made"),
             exhausted: counter(r, "sessions_exhausted", "Sessions that used up their requests"),
             stale_events: counter(r, "stale_events", "Reports dropped because something newer is known"),
-            foreign_samples: counter(r, "foreign_samples", "Measurements by another pod than the one that mounts the claim"),
+            foreign_samples: counter(
+                r,
+                "foreign_samples",
+                "Measurements by another pod than the one that mounts the claim",
+            ),
             notes_lost: counter(r, "notes_lost", "Messages lost inside the engine"),
         }
     }
@@ -262,8 +270,13 @@ fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
 fn family<S, M>(registry: &mut Registry, name: &str, help: &str) -> Family<S, M>
 where
     S: Clone + std::hash::Hash + Eq + EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
-    M: Default + prometheus_client::encoding::EncodeMetric + prometheus_client::metrics::TypedMetric
-        + fmt::Debug + Send + Sync + 'static,
+    M: Default
+        + prometheus_client::encoding::EncodeMetric
+        + prometheus_client::metrics::TypedMetric
+        + fmt::Debug
+        + Send
+        + Sync
+        + 'static,
 {
     let family = Family::default();
     registry.register(name, help, family.clone());

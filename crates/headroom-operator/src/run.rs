@@ -75,7 +75,9 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
         (false, None) => KubeletTrust::Cluster,
     };
     if trust == KubeletTrust::Nothing {
-        tracing::warn!("the kubelets' certificates are not verified: usage can be forged and the token be read");
+        tracing::warn!(
+            "the kubelets' certificates are not verified: usage can be forged and the token be read"
+        );
     }
     let (asks, questions) = mpsc::channel(ASKS);
     let bound = http::listen(listen, asks).await.with_context(|| {
@@ -90,6 +92,7 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
 
     let known = Shared::new();
     let kubelets = connect::kubelet_client(&config, &trust)?;
+    let watches = watch::all(&config, &known)?.boxed();
     let client = connect::api_client(config)?;
     let executor = Executor::new(client.clone(), WalClient::new(connect::instance_client()?), known.clone());
     let (sink, sender) = events::sink(client.clone(), known.clone(), identity.clone());
@@ -99,11 +102,7 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
         LeaseName { namespace, name: lease_name, identity },
         LeaseTimes::default(),
     ));
-    let inputs = Inputs {
-        watches: watch::all(&client, &known).boxed(),
-        role: election.role.clone(),
-        asks: questions,
-    };
+    let inputs = Inputs { watches, role: election.role.clone(), asks: questions };
     let mut shell = Shell::new(
         Engine::new(glue::engine_config()),
         executor,

@@ -54,7 +54,13 @@ pub struct Inputs {
 
 impl Shell {
     /// A shell with nothing in flight.
-    pub fn new(engine: Engine, executor: Executor, kubelets: Kubelets, events: Sink, metrics: Metrics) -> Self {
+    pub fn new(
+        engine: Engine,
+        executor: Executor,
+        kubelets: Kubelets,
+        events: Sink,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             engine,
             executor,
@@ -171,7 +177,8 @@ impl Shell {
             let begun = Instant::now();
             let response = executor.execute(&request, now()).await;
             metrics.answered(&request, &response, begun.elapsed());
-            tracing::debug!(request = metrics::request_kind(&request).as_str(), ?response, "answered");
+            tracing::debug!(?request, outcome = metrics::outcome(&response).as_str(), "answered");
+            tracing::trace!(?response);
             Event::Answered(ticket, response)
         }));
     }

@@ -47,7 +47,10 @@ fn applied<T: Translate>(outcomes: &[Outcome], known: &mut Known) -> Response {
     if !(200..300).contains(status) {
         return refusal::refused(*status, *retry_after_s, body);
     }
-    match serde_json::from_slice::<Slim<T>>(body).map_err(|error| error.to_string()).and_then(|object| read(object, known)) {
+    match serde_json::from_slice::<Slim<T>>(body)
+        .map_err(|error| error.to_string())
+        .and_then(|object| read(object, known))
+    {
         Ok(seen) => Response::Applied(Box::new(seen)),
         Err(words) => {
             tracing::warn!("a write succeeded, but its answer cannot be read: {words}");
@@ -78,7 +81,8 @@ fn everything(key: &ClusterKey, outcomes: &[Outcome], known: &mut Known) -> Resp
 fn one<T: Translate>(outcome: &Outcome, known: &mut Known, all: &mut Vec<Seen>) -> Result<(), Response> {
     match ok(outcome) {
         Ok(body) => {
-            let object = serde_json::from_slice::<Slim<T>>(body).map_err(|error| unreadable(&error.to_string()))?;
+            let object =
+                serde_json::from_slice::<Slim<T>>(body).map_err(|error| unreadable(&error.to_string()))?;
             all.push(read(object, known).map_err(|words| unreadable(&words))?);
             Ok(())
         }
@@ -88,7 +92,8 @@ fn one<T: Translate>(outcome: &Outcome, known: &mut Known, all: &mut Vec<Seen>) 
 }
 
 fn many<T: Translate>(outcome: &Outcome, known: &mut Known, all: &mut Vec<Seen>) -> Result<(), Response> {
-    let list = serde_json::from_slice::<SlimList<T>>(ok(outcome)?).map_err(|error| unreadable(&error.to_string()))?;
+    let list = serde_json::from_slice::<SlimList<T>>(ok(outcome)?)
+        .map_err(|error| unreadable(&error.to_string()))?;
     for object in list.items {
         all.push(read(object, known).map_err(|words| unreadable(&words))?);
     }
@@ -98,7 +103,9 @@ fn many<T: Translate>(outcome: &Outcome, known: &mut Known, all: &mut Vec<Seen>)
 fn ok(outcome: &Outcome) -> Result<&[u8], Response> {
     match outcome {
         Outcome::Answered { status, body, retry_after_s: _ } if (200..300).contains(status) => Ok(body),
-        Outcome::Answered { status, retry_after_s, body } => Err(refusal::refused(*status, *retry_after_s, body)),
+        Outcome::Answered { status, retry_after_s, body } => {
+            Err(refusal::refused(*status, *retry_after_s, body))
+        }
         Outcome::Lost(words) => {
             tracing::debug!("a call was lost: {words}");
             Err(Response::Unknown)

@@ -7,7 +7,6 @@ use headroom_core::{
 };
 use serde_json::{Value, json};
 
-
 const REQUEST: &str = "/spec/resources/requests/storage";
 
 /// Raises a claim, if it is still the one that was read and still asks for what was read. `test` compares text, so the
@@ -27,8 +26,7 @@ pub(super) fn guarded(id: &ObjectId, version: &Version, field: &str, value: Valu
 
 /// The finalizers as they should be. A merge patch replaces the list, so those of others are named too.
 pub(super) fn finalizers(id: &ObjectId, version: &Version, foreign: &[String], ours: bool) -> Value {
-    let list: Vec<&str> =
-        foreign.iter().map(String::as_str).chain(ours.then_some(FINALIZER)).collect();
+    let list: Vec<&str> = foreign.iter().map(String::as_str).chain(ours.then_some(FINALIZER)).collect();
     json!({"metadata": {"uid": id.uid.as_str(), "resourceVersion": version.as_str(), "finalizers": list}})
 }
 

@@ -54,8 +54,10 @@ impl Call {
             Method::MergePatch => (http::Method::PATCH, Some("application/merge-patch+json")),
             Method::Post => (http::Method::POST, Some("application/json")),
         };
-        let mut request =
-            http::Request::builder().method(method).uri(self.uri).header(http::header::ACCEPT, "application/json");
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(self.uri)
+            .header(http::header::ACCEPT, "application/json");
         if let Some(content_type) = content_type {
             request = request.header(http::header::CONTENT_TYPE, content_type);
         }

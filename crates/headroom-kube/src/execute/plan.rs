@@ -138,7 +138,12 @@ fn finalizers(key: &ClusterKey, id: &ObjectId, version: &Version, known: &Known,
     }
 }
 
-fn storage<'a>(known: &'a Known, key: &ClusterKey, id: &ObjectId, version: &Version) -> Option<&'a KnownStorage> {
+fn storage<'a>(
+    known: &'a Known,
+    key: &ClusterKey,
+    id: &ObjectId,
+    version: &Version,
+) -> Option<&'a KnownStorage> {
     known.storage(key).filter(|storage| storage.uid == id.uid && storage.version == *version)
 }
 
@@ -155,5 +160,9 @@ fn merge_patch(path: &str, body: &serde_json::Value) -> Call {
 }
 
 fn write(method: Method, path: &str, body: &serde_json::Value) -> Call {
-    Call { method, uri: format!("{path}?fieldManager={}", headroom_api::FIELD_MANAGER), body: body.to_string() }
+    Call {
+        method,
+        uri: format!("{path}?fieldManager={}", headroom_api::FIELD_MANAGER),
+        body: body.to_string(),
+    }
 }

@@ -20,9 +20,8 @@ pub(super) fn refused(code: u16, retry_after_s: Option<u32>, body: &[u8]) -> Res
         let seconds = status.as_ref()?.details.as_ref()?.retry_after_seconds;
         (seconds > 0).then_some(seconds)
     });
-    let because = |cause| {
-        Response::Refused(Refusal::Because { cause, words: words(&message, code), retry_after_s })
-    };
+    let because =
+        |cause| Response::Refused(Refusal::Because { cause, words: words(&message, code), retry_after_s });
     match code {
         404 | 410 => Response::Refused(Refusal::Gone),
         409 => Response::Refused(Refusal::Conflict),

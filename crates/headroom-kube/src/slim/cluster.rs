@@ -60,7 +60,9 @@ impl StorageConfiguration {
     pub fn size_text(&self) -> Option<&QuantityText> {
         match &self.size {
             Some(size) if !size.0.is_empty() => Some(size),
-            Some(_) | None => self.pvc_template.as_ref()?.resources.as_ref()?.requests.as_ref()?.storage.as_ref(),
+            Some(_) | None => {
+                self.pvc_template.as_ref()?.resources.as_ref()?.requests.as_ref()?.storage.as_ref()
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ use headroom_core::{
 use headroom_engine::{Kind, Seen};
 
 use super::{
-    CLAIM_ROLE_LABEL, INSTANCE_LABEL, TABLESPACE_LABEL, Translate, Unclear, id, labelled_key, unclear, version,
+    CLAIM_ROLE_LABEL, INSTANCE_LABEL, TABLESPACE_LABEL, Translate, Unclear, id, labelled_key, unclear,
+    version,
 };
 use crate::slim::{Claim, Head};
 
@@ -19,7 +20,8 @@ impl Translate for Claim {
     }
 
     fn translate(head: &Head, body: Self) -> Result<Seen, Unclear> {
-        let key = labelled_key(head).ok_or_else(|| unclear::<Self>(head, "it has no label cnpg.io/cluster"))?;
+        let key =
+            labelled_key(head).ok_or_else(|| unclear::<Self>(head, "it has no label cnpg.io/cluster"))?;
         let instance = head
             .label(INSTANCE_LABEL)
             .ok_or_else(|| unclear::<Self>(head, "it has no label cnpg.io/instanceName"))?;
@@ -58,7 +60,9 @@ fn volume(head: &Head) -> Result<VolumeName, Unclear> {
         Some("PG_TABLESPACE") => head
             .label(TABLESPACE_LABEL)
             .map(|name| VolumeName::Tablespace(TablespaceName::from(name)))
-            .ok_or_else(|| unclear::<Claim>(head, "it is of a tablespace but has no label cnpg.io/tablespaceName")),
+            .ok_or_else(|| {
+                unclear::<Claim>(head, "it is of a tablespace but has no label cnpg.io/tablespaceName")
+            }),
         Some(other) => Err(unclear::<Claim>(head, &format!("cnpg.io/pvcRole {other:?} is unknown"))),
         None => Err(unclear::<Claim>(head, "it has no label cnpg.io/pvcRole")),
     }
@@ -77,7 +81,11 @@ fn phase(word: Option<&str>) -> ClaimPhase {
 fn resizing(claim: &Claim) -> Resizing {
     let Some(status) = &claim.status else { return Resizing::none() };
     let condition = |kind: &str| {
-        status.conditions.iter().flatten().find(|condition| condition.kind == kind && condition.status == "True")
+        status
+            .conditions
+            .iter()
+            .flatten()
+            .find(|condition| condition.kind == kind && condition.status == "True")
     };
     let error = condition("ControllerResizeError").or_else(|| condition("NodeResizeError"));
     let step = status.allocated_resource_statuses.as_ref().and_then(|statuses| statuses.storage.as_deref());
@@ -85,7 +93,8 @@ fn resizing(claim: &Claim) -> Resizing {
         step: step.map_or(ResizeStep::None, step_of),
         file_system_pending: condition("FileSystemResizePending").is_some(),
         in_progress: condition("Resizing").is_some(),
-        error: error.map(|condition| Text::from(condition.message.as_deref().unwrap_or(condition.kind.as_str()))),
+        error: error
+            .map(|condition| Text::from(condition.message.as_deref().unwrap_or(condition.kind.as_str()))),
     }
 }
 

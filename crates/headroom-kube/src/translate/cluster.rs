@@ -74,10 +74,8 @@ fn volumes(cluster: &Cluster) -> BTreeMap<VolumeName, VolumeSpecSeen> {
     }
     for tablespace in cluster.spec.tablespaces.iter().flatten() {
         let name = VolumeName::Tablespace(TablespaceName::from(tablespace.name.as_str()));
-        let seen = tablespace
-            .storage
-            .as_ref()
-            .map_or(VolumeSpecSeen { size: None, resize_in_use: true }, volume);
+        let seen =
+            tablespace.storage.as_ref().map_or(VolumeSpecSeen { size: None, resize_in_use: true }, volume);
         volumes.insert(name, seen);
     }
     volumes
@@ -123,8 +121,6 @@ fn fenced(head: &Head) -> Fenced {
         Err(_) => Fenced::Everybody,
         Ok(names) if names.is_empty() => Fenced::Nobody,
         Ok(names) if names.iter().any(|name| name == "*") => Fenced::Everybody,
-        Ok(names) => {
-            Fenced::Instances(names.iter().map(|name| InstanceName::from(name.as_str())).collect())
-        }
+        Ok(names) => Fenced::Instances(names.iter().map(|name| InstanceName::from(name.as_str())).collect()),
     }
 }

@@ -20,7 +20,8 @@ impl Translate for Pod {
     }
 
     fn translate(head: &Head, body: Self) -> Result<Seen, Unclear> {
-        let key = labelled_key(head).ok_or_else(|| unclear::<Self>(head, "it has no label cnpg.io/cluster"))?;
+        let key =
+            labelled_key(head).ok_or_else(|| unclear::<Self>(head, "it has no label cnpg.io/cluster"))?;
         let instance = head
             .label(INSTANCE_LABEL)
             .ok_or_else(|| unclear::<Self>(head, "it has no label cnpg.io/instanceName"))?;

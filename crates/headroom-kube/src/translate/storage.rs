@@ -105,9 +105,8 @@ type Wishes = (Policy, BTreeMap<VolumeName, WindowSpec>);
 fn spec(head: &Head, text: Option<&RawValue>) -> Result<Wishes, Problem> {
     let hint = "correct the spec; `kubectl explain dynamicstorage.spec` says what it may hold";
     let text = text.ok_or_else(|| problem(ReasonName::InvalidSpec, "spec is missing", hint))?;
-    let spec: DynamicStorageSpec = serde_json::from_str(text.get()).map_err(|error| {
-        problem(ReasonName::InvalidSpec, &format!("spec cannot be read: {error}"), hint)
-    })?;
+    let spec: DynamicStorageSpec = serde_json::from_str(text.get())
+        .map_err(|error| problem(ReasonName::InvalidSpec, &format!("spec cannot be read: {error}"), hint))?;
     let mut object = DynamicStorage::new(&head.name, spec);
     object.metadata.generation = Some(head.generation);
     let policy = policy::from_object(&object).map_err(|error| wrong(&error))?;
@@ -149,9 +148,10 @@ fn published(status: &DynamicStorageStatus) -> Published {
         .chain(tablespaces)
         .filter_map(|(name, volume)| Some((name, state(volume.state.as_deref()?)?)))
         .collect();
-    let stalled = status.conditions.iter().any(|condition| {
-        condition.type_ == ConditionType::Stalled.as_str() && condition.status == "True"
-    });
+    let stalled = status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == ConditionType::Stalled.as_str() && condition.status == "True");
     Published {
         generation: status.observed_generation.and_then(|generation| u64::try_from(generation).ok()),
         stalled,

@@ -1,25 +1,21 @@
 //! Labels: enumerations only.
 
 use headroom_core::{
-    Action,
-    decision::Lane as CoreLane,
-    ledger::Cause,
-    observation::ObstacleCause,
-    report::State as CoreState,
+    Action, decision::Lane as CoreLane, ledger::Cause, observation::ObstacleCause, report::State as CoreState,
 };
 use headroom_engine::{Kind, Refusal, Request, Response, note::NoteKind};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
 /// A label enumeration: each variant has one word, and the word is the value.
 macro_rules! label {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident => $word:literal,)+ }) => {
+    ($(#[$doc:meta])* $vis:vis enum $name:ident { $($variant:ident => $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $(#[doc = $word] $variant,)+ }
+        $vis enum $name { $(#[doc = $word] $variant,)+ }
 
         impl $name {
             /// The word.
-            pub const fn as_str(self) -> &'static str {
+            $vis const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
         }
@@ -34,7 +30,7 @@ macro_rules! label {
 
 label! {
     /// What was asked of the API server.
-    RequestKind {
+    pub enum RequestKind {
         ReadCluster => "read_cluster",
         ReadWal => "read_wal",
         WriteStatus => "write_status",
@@ -46,7 +42,7 @@ label! {
 
 label! {
     /// What became of it.
-    Outcome {
+    pub enum Outcome {
         Read => "read",
         Applied => "applied",
         Conflict => "conflict",
@@ -58,7 +54,7 @@ label! {
 
 label! {
     /// Why it was refused.
-    Obstacle {
+    pub(super) enum Obstacle {
         Quota => "quota",
         LimitRange => "limit_range",
         NotExpandable => "not_expandable",
@@ -73,7 +69,7 @@ label! {
 
 label! {
     /// A watched kind.
-    Watch {
+    pub(super) enum Watch {
         Storage => "dynamicstorage",
         Cluster => "cluster",
         Claim => "persistentvolumeclaim",
@@ -84,7 +80,7 @@ label! {
 
 label! {
     /// What people were told.
-    Noted {
+    pub(super) enum Noted {
         GrowthStarted => "growth_started",
         GrowthCompleted => "growth_completed",
         GrowthStopped => "growth_stopped",
@@ -99,7 +95,7 @@ label! {
 
 label! {
     /// Why a growth was started.
-    GrowthCause {
+    pub(super) enum GrowthCause {
         Planned => "planned",
         Emergency => "emergency",
         External => "external",
@@ -108,7 +104,7 @@ label! {
 
 label! {
     /// State of a volume.
-    State {
+    pub(super) enum State {
         Balanced => "Balanced",
         PendingGrowth => "PendingGrowth",
         Growing => "Growing",
@@ -126,7 +122,7 @@ label! {
 
 label! {
     /// Lane of the agenda.
-    Lane {
+    pub(super) enum Lane {
         RepairPrimary => "repair_primary",
         Emergency => "emergency",
         Running => "running",
@@ -196,7 +192,8 @@ pub const fn request_kind(request: &Request) -> RequestKind {
     }
 }
 
-pub(super) const fn outcome(response: &Response) -> Outcome {
+/// What became of a request.
+pub const fn outcome(response: &Response) -> Outcome {
     match response {
         Response::Read(_) | Response::Wal(Some(_)) => Outcome::Read,
         Response::Applied(_) => Outcome::Applied,

@@ -1,0 +1,18 @@
+//! The operator against a real kube-apiserver with etcd (`cargo lab up --control-plane-only`): no kubelet, no
+//! controller, no CNPG; their part is written by hand.
+//!
+//! Runs where `HEADROOM_API_TIER_KUBECONFIG` names a kubeconfig with all rights, else says that it is skipped.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+mod tier;
+
+mod growth;
+mod refusals;
+mod rights;
+mod schema;
