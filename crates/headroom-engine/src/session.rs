@@ -156,11 +156,13 @@ impl Standing<'_> {
     fn is_prompt(&self, report: &Report) -> bool {
         let published = &self.storage.published;
         let states = report.volumes.iter().map(|(volume, told)| (volume, told.state));
+        // The WAL volume is observed only; what is said of it is a detail.
+        let stored = published.states.iter().filter(|(volume, _)| **volume != VolumeName::Wal);
         let refused = matches!(report.cluster, ClusterVerdict::PlanRefused(_));
         refused
             || published.stalled
             || published.generation != Some(self.storage.generation)
-            || !states.eq(published.states.iter().map(|(volume, state)| (volume, *state)))
+            || !states.eq(stored.map(|(volume, state)| (volume, *state)))
     }
 
     fn refuse(&self, problem: Problem) -> Next {

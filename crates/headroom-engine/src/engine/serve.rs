@@ -11,7 +11,7 @@ use super::Engine;
 use crate::{
     Request, StorageSeen, Ticket,
     agenda::Want,
-    desk::{Asked, Flight, pause},
+    desk::{Asked, Desk, Flight, pause},
     index::entry::Entry,
     limits::Allowance,
     note::NoteKind,
@@ -21,6 +21,9 @@ use crate::{
 
 /// An unreadable object of a Cluster is read again this often: no event says that it became readable.
 const READ_AGAIN: Span = Span::minutes(1);
+
+/// So many failures in a row end the wait of an object that is being deleted.
+const READS_BEFORE_RELEASE: u32 = 3;
 
 /// What a look at a Cluster led to.
 enum Look {
@@ -135,7 +138,8 @@ impl Engine {
             if desk.session(self.config.asks).asks_left == 0 {
                 return self.exhausted(key, now);
             }
-            if desk.must_read || desk.read_by.is_some_and(|by| by <= now) {
+            let must_read = desk.must_read || desk.read_by.is_some_and(|by| by <= now);
+            if must_read && !gives_up(desk, self.index.storage(key)) {
                 return Look::Ask(Request::ReadCluster(key.clone()));
             }
             match self.step(key, now) {
@@ -187,13 +191,14 @@ impl Engine {
         let ground = view::ground(&self.index, key, &around);
         let entry = self.index.entry(key);
         let known_since = known_since.max(desk.read_at);
+        let gives_up = gives_up(desk, Some(storage));
         let standing = Standing {
             config: &self.config,
             rules: self.rules,
             key,
             storage,
-            recent: known_since.is_some_and(|since| now.since(since) <= self.config.watch_age),
-            quorum: quorum.is_some(),
+            recent: gives_up || known_since.is_some_and(|since| now.since(since) <= self.config.watch_age),
+            quorum: gives_up || quorum.is_some(),
             settles: desk.settles,
             differs_since: desk.differs_since,
             held: &|action| entry.and_then(|entry| held(entry, storage, action, now)),
@@ -211,6 +216,12 @@ impl Engine {
         }
         step.next
     }
+}
+
+/// An object that is being deleted is not kept by reads that fail again and again (an object that cannot be decoded
+/// makes every read fail): what is left to do has uid and version as preconditions.
+fn gives_up(desk: &Desk, storage: Option<&StorageSeen>) -> bool {
+    desk.failures >= READS_BEFORE_RELEASE && storage.is_some_and(|storage| storage.meta.deleting)
 }
 
 /// Until when an action is held back because it was refused. Claims are not held back here: the core chooses their

@@ -20,8 +20,26 @@ use crate::{
 impl Engine {
     pub(super) fn seen(&mut self, seen: Seen, now: Timestamp) {
         self.index.heard(kind_of(&seen), now);
+        let suspect = self.suspect(&seen);
         let taken = self.index.take(seen, Source::Watch, now);
         self.absorb(&taken, now);
+        if let Some(key) = suspect
+            && let Some(desk) = self.desks.get_mut(&key)
+        {
+            desk.read_by = Some(now);
+            self.wake(&key);
+        }
+    }
+
+    /// The Cluster of a claim or pod of whose kind one could not be decoded: perhaps this was it.
+    fn suspect(&self, seen: &Seen) -> Option<ClusterKey> {
+        let (kind, key) = match seen {
+            Seen::Claim { key, .. } => (Kind::Claim, key),
+            Seen::Pod(key, ..) => (Kind::Pod, key),
+            Seen::Storage(_) | Seen::Cluster(..) | Seen::Class { .. } => return None,
+        };
+        let entry = self.index.entry(key)?;
+        entry.unreadable.contains_key(&kind).then(|| key.clone())
     }
 
     pub(super) fn gone(

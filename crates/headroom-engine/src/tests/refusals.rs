@@ -25,11 +25,14 @@ fn problem(reason: &'static str) -> Problem {
 }
 
 fn verdicts(run: &Run) -> Vec<&Verdict> {
-    let status = |request| match request {
-        &Request::WriteStatus { ref verdict, .. } => Some(verdict),
-        &(Request::ReadCluster(_) | Request::ReadWal { .. } | Request::Do(..)) => None,
-    };
-    run.sent.iter().filter_map(|(_, request)| status(request)).collect()
+    run.sent.iter().filter_map(|(_, request)| verdict(request)).collect()
+}
+
+fn verdict(request: &Request) -> Option<&Verdict> {
+    match request {
+        Request::WriteStatus { verdict, .. } => Some(verdict),
+        Request::ReadCluster(_) | Request::ReadWal { .. } | Request::Do(..) => None,
+    }
 }
 
 #[test]
@@ -160,6 +163,17 @@ fn an_unreadable_object_stops_its_own_cluster_until_a_read_finds_it_well() {
         matches!(verdicts(&run)[..], [Verdict::Refused(problem), ..] if problem.reason == "ObjectUnreadable")
     );
     run.until(at(61));
+    assert_eq!(run.world.sizes("a"), [Bytes::gibi(11)], "{:?}", run.words());
+}
+
+#[test]
+fn news_of_the_unreadable_kind_is_a_reason_to_read_at_once() {
+    let mut run = Run::new(World::with(&["a"], 1, Bytes::gibi(9)));
+    run.handle(Event::Unreadable(Kind::Claim, key("a"), Text::from("no storage request")));
+    run.settle();
+    run.world.edit_claim("a", |_| ());
+    run.show();
+    run.settle();
     assert_eq!(run.world.sizes("a"), [Bytes::gibi(11)], "{:?}", run.words());
 }
 

@@ -11,7 +11,7 @@ use super::{
     run::{Run, word},
     world::{World, at, key},
 };
-use crate::{Refusal, Response};
+use crate::{Event, Kind, Refusal, Response};
 
 /// A grown Cluster whose DynamicStorage carries the finalizer; `spoil` happens, then it is deleted.
 fn deleted(spoil: impl FnOnce(&mut World)) -> Run {
@@ -83,6 +83,33 @@ fn a_refused_raise_does_not_keep_the_object() {
         run.show();
     }
     assert_eq!(run.words(), ["read a", "raise a", "read a", "remove finalizer a"]);
+}
+
+#[test]
+fn reads_that_fail_again_and_again_do_not_keep_the_object() {
+    let mut run = deleted(|_| ());
+    run.handle(Event::Unreadable(Kind::Pod, key("a"), Text::from("no status")));
+    while run.now < at(100) {
+        while let Some((ticket, request)) = run.next_send() {
+            let response = if word(&request) == "read a" {
+                let cause = ObstacleCause::Unknown;
+                Response::Refused(Refusal::Because {
+                    cause,
+                    words: Text::from("no status"),
+                    retry_after_s: None,
+                })
+            } else {
+                run.world.perform(&request)
+            };
+            run.answer(ticket, response);
+            run.show();
+        }
+        run.now = run.now.plus(headroom_core::Span::seconds(1));
+    }
+    assert_eq!(
+        run.words(),
+        ["read a", "read a", "read a", "raise a", "read a", "read a", "read a", "remove finalizer a"]
+    );
 }
 
 #[test]
