@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Quantity, rules, status::DynamicStorageStatus};
 
+// No column shows usage: the status holds none that is current (gauges alone never cause a write, design §4), and a
+// stale figure in a column would be read as a present one. Usage is a metric.
+
 /// What a user wants for the volumes of one Cluster. `clusterRef` and `storage.limit` are enough.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(

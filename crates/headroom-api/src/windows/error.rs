@@ -49,6 +49,16 @@ pub enum ParseWindowError {
         /// The duration.
         duration: String,
     },
+    /// More firings merge into one window than are looked at.
+    #[error("with schedule {schedule:?} and duration {duration} more than {firings} firings make one window")]
+    TooDense {
+        /// The schedule.
+        schedule: String,
+        /// The duration.
+        duration: String,
+        /// The bound.
+        firings: u32,
+    },
     /// No such time zone.
     #[error("time zone {name:?} is not in the IANA database")]
     TimeZone {
@@ -66,7 +76,8 @@ impl ParseWindowError {
             Self::FieldCount { .. }
             | Self::Schedule { .. }
             | Self::NeverFires { .. }
-            | Self::NeverCloses { .. } => ReasonName::InvalidSchedule,
+            | Self::NeverCloses { .. }
+            | Self::TooDense { .. } => ReasonName::InvalidSchedule,
             Self::Duration { .. } | Self::DurationOutOfRange { .. } => ReasonName::InvalidDuration,
             Self::TimeZone { .. } => ReasonName::UnknownTimeZone,
         }
@@ -89,6 +100,10 @@ impl ParseWindowError {
             }
             Self::NeverCloses { .. } => {
                 "shorten duration, or leave maintenanceWindow out to allow changes at any time".to_owned()
+            }
+            Self::TooDense { .. } => {
+                "write fewer firings with a longer duration, or leave maintenanceWindow out to allow changes at any time"
+                    .to_owned()
             }
             Self::TimeZone { suggestion: Some(suggestion), .. } => format!("did you mean {suggestion}?"),
             Self::TimeZone { suggestion: None, .. } => "write a name such as UTC or Europe/Berlin".to_owned(),

@@ -23,7 +23,10 @@ const HORIZON: i64 = 35 * 86_400;
 
 /// Most firings looked at to merge overlapping windows. A window that is cut there only means that it is resolved anew
 /// at that time.
-const MERGES_MAX: i64 = 1_000;
+const MERGES_MAX: u32 = 1_000;
+
+/// Most firings that a valid schedule merges into one window; keeps parsing to milliseconds whatever users write.
+const FIRINGS_MAX: u32 = 5_000;
 
 /// The shortest window, in seconds.
 const DURATION_MIN: i64 = 60;
@@ -78,13 +81,12 @@ impl WindowSchedule {
         let Some(first) = recurring.earliest_from(REFERENCE) else {
             return Err(ParseWindowError::NeverFires { schedule: schedule.to_owned() });
         };
-        if recurring.close_after(first, HORIZON / DURATION_MIN).saturating_sub(first) >= HORIZON {
-            return Err(ParseWindowError::NeverCloses {
-                schedule: schedule.to_owned(),
-                duration: duration.to_owned(),
-            });
+        let (schedule, duration) = (schedule.to_owned(), duration.to_owned());
+        match recurring.closes(first) {
+            Closes::Soon => Ok(Self(Some(Arc::new(recurring)))),
+            Closes::Never => Err(ParseWindowError::NeverCloses { schedule, duration }),
+            Closes::TooDense => Err(ParseWindowError::TooDense { schedule, duration, firings: FIRINGS_MAX }),
         }
-        Ok(Self(Some(Arc::new(recurring))))
     }
 
     /// The window that is open at `now` or opens next. The search is bounded; the answer holds until the window's end.
@@ -104,6 +106,16 @@ impl WindowSchedule {
     }
 }
 
+/// Whether a merged window closes.
+enum Closes {
+    /// It does.
+    Soon,
+    /// Not within the horizon.
+    Never,
+    /// More firings merge than are looked at.
+    TooDense,
+}
+
 impl Recurring {
     /// When the merged window that holds the firing `firing` opened.
     fn open_before(&self, firing: i64) -> i64 {
@@ -120,8 +132,20 @@ impl Recurring {
         start
     }
 
+    /// Whether the merged window that holds the firing `firing` closes.
+    fn closes(&self, firing: i64) -> Closes {
+        let end = self.close_after(firing, FIRINGS_MAX);
+        if end.saturating_sub(firing) >= HORIZON {
+            Closes::Never
+        } else if self.latest_until(end).is_some_and(|last| last.saturating_add(self.duration) > end) {
+            Closes::TooDense
+        } else {
+            Closes::Soon
+        }
+    }
+
     /// When the merged window that holds the firing `firing` closes, looking at no more than `merges` further firings.
-    fn close_after(&self, firing: i64, merges: i64) -> i64 {
+    fn close_after(&self, firing: i64, merges: u32) -> i64 {
         let mut end = firing.saturating_add(self.duration);
         for _ in 0..merges {
             match self.latest_until(end) {

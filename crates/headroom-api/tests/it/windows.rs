@@ -116,11 +116,20 @@ fn rare_schedules_are_found() {
 fn a_month_of_nights_closes_and_a_window_without_end_does_not() {
     assert!(WindowSchedule::parse("0 0 0 * 1 *", "24h", "UTC").is_ok(), "January");
     for (cron, duration) in
-        [("0 0 * * * *", "1h"), ("0 0 0 * * *", "24h"), ("* * * * * *", "1m"), ("0 0 3 * * 0", "168h")]
+        [("0 0 * * * *", "1h"), ("0 0 0 * * *", "24h"), ("0 */30 * * * *", "30m"), ("0 0 3 * * 0", "168h")]
     {
         let parsed = WindowSchedule::parse(cron, duration, "UTC");
         assert!(matches!(parsed, Err(ParseWindowError::NeverCloses { .. })), "{cron} {duration}: {parsed:?}");
     }
+}
+
+#[test]
+fn a_schedule_that_would_take_long_to_follow_is_refused() {
+    for cron in ["* * * * * *", "0 * * * 1 *"] {
+        let parsed = WindowSchedule::parse(cron, "1m", "UTC");
+        assert!(matches!(parsed, Err(ParseWindowError::TooDense { .. })), "{cron}: {parsed:?}");
+    }
+    assert!(WindowSchedule::parse("0 * 0-8 * * *", "1m", "UTC").is_ok(), "every minute of a night");
 }
 
 /// Changes of the clock: forward, back, by half an hour, by two, at midnight, a skipped day, none.
@@ -169,7 +178,7 @@ proptest! {
     ) {
         let (zone, change) = (change.0, unix(change.1));
         let schedule = match WindowSchedule::parse(&fields.cron(), &format!("{minutes}m"), zone) {
-            Err(ParseWindowError::NeverCloses { .. }) => return Ok(()),
+            Err(ParseWindowError::NeverCloses { .. } | ParseWindowError::TooDense { .. }) => return Ok(()),
             parsed => parsed.unwrap(),
         };
         let tz = TimeZone::get(zone).unwrap();
