@@ -29,9 +29,11 @@ pub struct VolumeRecord {
     /// The running growth. Lost: claims already patched raise `effective` as an external change. Old: its end is seen
     /// from the claims.
     pub growth: Option<Growth>,
-    /// Since when the volume has been too large. Lost: stabilisation starts again, which only delays a shrink.
+    /// Since when the volume has been too large. Lost: stabilisation starts again, which only delays a shrink. Old: as
+    /// lost, once a sample says otherwise.
     pub calm_since: Option<Timestamp>,
-    /// Per member, what later judgements need. Lost: an old container exit may be read as new, at most one slot.
+    /// Per member, what later judgements need. Lost: an old container exit may be read as new, at most one slot. Old:
+    /// another claim uid makes it void, a newer sample outweighs its usage.
     pub members: BTreeMap<InstanceName, MemberRecord>,
 }
 
