@@ -179,7 +179,7 @@ words!(
         /// The stored status cannot be understood.
         UnreadableStatus => "UnreadableStatus",
         /// A foreign object cannot be decoded.
-        UnreadableObject => "UnreadableObject",
+        ObjectUnreadable => "ObjectUnreadable",
         /// An error in headroom itself.
         InternalError => "InternalError",
     }
@@ -197,7 +197,7 @@ impl ReasonName {
                 | Self::InvalidQuantity
                 | Self::ClusterNotFound
                 | Self::UnreadableStatus
-                | Self::UnreadableObject
+                | Self::ObjectUnreadable
                 | Self::InternalError
         )
     }

@@ -23,3 +23,4 @@ mod schema;
 mod structural;
 mod windows;
 mod windows_reference;
+mod words;
