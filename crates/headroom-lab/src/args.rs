@@ -114,12 +114,12 @@ impl StatsPeriod {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct UpArgs {
-    /// Number of nodes
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
-    pub(crate) nodes: u8,
-    /// Kubelet usage and sync period
-    #[arg(long, value_enum, default_value = "10s")]
-    pub(crate) stats_period: StatsPeriod,
+    /// Number of nodes [default: 3, or as many as there are]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(crate) nodes: Option<u8>,
+    /// Kubelet usage and sync period [default: 10s, or as it is]
+    #[arg(long, value_enum)]
+    pub(crate) stats_period: Option<StatsPeriod>,
     /// Release manifest of stock CloudNativePG
     #[arg(long, value_name = "FILE", requires = "cnpg_image")]
     pub(crate) cnpg_manifest: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `down`: removes the lab and everything it made, then looks whether anything is left.
 //!
-//! Works after a crash of `up` and when called twice: nothing is taken from memory but the state file, the recorded
-//! processes and what the machine itself shows.
+//! Works after a crash of `up` and when called twice: it goes by the recorded processes and by what the machine itself
+//! shows, and the state file only marks the directory as a lab's.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::state::State;
 use crate::supervise::Supervisor;
-use crate::{cgroup, leftovers, mount_namespace, network, run, sysctl, up};
+use crate::{cgroup, host, leftovers, mount_namespace, network, run, up};
 
 /// How long each kind of thing may take to go.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -29,27 +29,22 @@ pub(crate) fn down(layout: &Layout) -> Result<ExitCode> {
     let progress = Progress::new();
     let marked = State::marks(layout);
     let _lock = if layout.dir.exists() { Some(up::lock(layout)?) } else { None };
-    // A damaged state file must not keep the rest from being removed.
-    let state = State::load(layout).unwrap_or_else(|error| {
-        complain(&format!("headroom-lab: {error:#}; going on without it"));
-        None
-    });
     progress.run("end every process", || end_processes(layout))?;
     progress.run("unmount and detach", || release_storage(layout))?;
     progress.run("remove namespaces and cgroups", || {
         retry("network namespaces", || network::remove(layout))?;
         retry("cgroups", || cgroup::remove(layout))
     })?;
-    if let Some(state) = &state {
-        mount_namespace::remove_mount_points(&state.made_dirs);
-        for name in sysctl::restore(&state.sysctls) {
-            complain(&format!("headroom-lab: kernel setting {name} could not be put back"));
-        }
+    for name in host::restore(layout)? {
+        complain(&format!("headroom-lab: kernel setting {name} could not be put back"));
     }
     if marked {
         progress.run(format!("remove {}", layout.dir.display()), || {
             std::fs::remove_dir_all(&layout.dir).with_context(|| format!("removing {}", layout.dir.display()))
         })?;
+    } else {
+        // An `up` that ended before it noted anything leaves an empty directory; any other one is not ours.
+        let _ = std::fs::remove_dir(&layout.dir);
     }
     report(layout)
 }

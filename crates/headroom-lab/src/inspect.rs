@@ -13,7 +13,11 @@ use crate::supervise::Supervisor;
 
 /// One line of data.
 pub(crate) fn say(text: &str) -> Result<()> {
-    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
+    match writeln!(std::io::stdout(), "{text}") {
+        // Whoever reads, such as `head`, has enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to standard output"),
+    }
 }
 
 /// One line for the user.

@@ -55,6 +55,9 @@ impl Node {
 }
 
 impl Layout {
+    /// Name of the lab in the default directory, and the beginning of every other lab's name.
+    pub(crate) const NAME: &str = "headroom-lab";
+
     /// Resolves the two directories; nothing is created.
     pub(crate) fn new(dir: Option<&Path>, cache: Option<&Path>) -> Result<Self> {
         let dir = std::path::absolute(dir.unwrap_or(Path::new(DEFAULT_DIR))).context("resolving --dir")?;
@@ -66,10 +69,10 @@ impl Layout {
             None => default_cache()?,
         };
         let name = if dir == Path::new(DEFAULT_DIR) {
-            "headroom-lab".to_owned()
+            Self::NAME.to_owned()
         } else {
             let digest = hex::encode(Sha256::digest(dir.as_os_str().as_encoded_bytes()));
-            format!("headroom-lab-{}", digest.get(..6).unwrap_or_default())
+            format!("{}-{}", Self::NAME, digest.get(..6).unwrap_or_default())
         };
         Ok(Self { dir, cache, name })
     }

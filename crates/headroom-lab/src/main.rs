@@ -22,6 +22,7 @@ mod error;
 mod exec;
 mod files;
 mod forward;
+mod host;
 mod identity;
 mod images;
 mod inspect;

@@ -20,25 +20,14 @@ const BOUND: [(&str, &str); 6] = [
     ("/var/log", "log"),
 ];
 
-/// Makes the mount points on the host that do not exist, and returns those it made, parents first.
-pub(crate) fn make_mount_points() -> Result<Vec<PathBuf>> {
-    let mut made = Vec::new();
+/// Mount points, and parents of theirs, that the host lacks; parents first.
+pub(crate) fn missing_mount_points() -> Vec<PathBuf> {
+    let mut missing = Vec::new();
     for (host, _) in BOUND {
-        let path = Path::new(host);
-        let missing: Vec<_> =
-            path.ancestors().take_while(|dir| !dir.exists()).map(Path::to_path_buf).collect();
-        files::create_dir(path)?;
-        made.extend(missing.into_iter().rev());
+        let lacking: Vec<_> = Path::new(host).ancestors().take_while(|dir| !dir.exists()).collect();
+        missing.extend(lacking.into_iter().rev().map(Path::to_path_buf));
     }
-    Ok(made)
-}
-
-/// Removes the mount points that the lab made and that are empty.
-pub(crate) fn remove_mount_points(made: &[PathBuf]) {
-    for dir in made.iter().rev() {
-        // Someone else may use the directory by now; then it stays.
-        let _ = std::fs::remove_dir(dir);
-    }
+    missing
 }
 
 /// Makes the namespace of a node if it does not exist.

@@ -53,6 +53,17 @@ pub(crate) fn namespaces(layout: &Layout) -> Vec<String> {
     found
 }
 
+/// Whether another lab of this machine has its namespaces.
+pub(crate) fn other_lab_exists(layout: &Layout) -> bool {
+    let names = std::fs::read_dir("/run/netns")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names
+        .filter(|name| !belongs(&layout.name, name))
+        .any(|name| name.starts_with(Layout::NAME) && name.ends_with("-mgmt"))
+}
+
 /// Whether a namespace's name is this lab's and not that of a lab whose name begins alike.
 fn belongs(lab: &str, netns: &str) -> bool {
     let Some(rest) = netns.strip_prefix(lab).and_then(|rest| rest.strip_prefix('-')) else { return false };

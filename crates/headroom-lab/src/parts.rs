@@ -60,18 +60,15 @@ pub(crate) struct Images {
 }
 
 /// Builds the programs of the control plane.
-pub(crate) fn control_plane(layout: &Layout, progress: &Progress) -> Result<Programs> {
-    go::ensure(layout, progress, &go::KUBERNETES, &["kube-apiserver", "kubectl"])?;
-    Ok(Programs::new(layout))
+pub(crate) fn control_plane(layout: &Layout, progress: &Progress) -> Result<()> {
+    go::ensure(layout, progress, &go::KUBERNETES, &["kube-apiserver", "kubectl"])
 }
 
 /// Builds all other programs and the images.
-pub(crate) fn everything(layout: &Layout, progress: &Progress) -> Result<(Programs, Images)> {
+pub(crate) fn everything(layout: &Layout, progress: &Progress) -> Result<Images> {
     let rest = ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"];
     go::ensure(layout, progress, &go::KUBERNETES, &rest)?;
     go::ensure(layout, progress, &go::RESIZER, &["csi-resizer"])?;
     go::ensure(layout, progress, &go::DNS, &["coredns"])?;
-    let images =
-        Images { pause: pause::ensure(layout, progress)?, postgres: postgres::ensure(layout, progress)? };
-    Ok((Programs::new(layout), images))
+    Ok(Images { pause: pause::ensure(layout, progress)?, postgres: postgres::ensure(layout, progress)? })
 }

@@ -1,6 +1,5 @@
 //! What the lab remembers between commands.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -19,10 +18,6 @@ pub(crate) struct State {
     pub(crate) stats_period: String,
     /// Port of the loopback forwarder on the host.
     pub(crate) port: u16,
-    /// Directories made on the host as mount points, in the order made.
-    pub(crate) made_dirs: Vec<PathBuf>,
-    /// Kernel settings before the lab.
-    pub(crate) sysctls: BTreeMap<String, String>,
     /// Whether CloudNativePG was installed by `up`.
     pub(crate) cnpg: bool,
 }
@@ -80,14 +75,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = layout(dir.path());
         assert_eq!(State::load(&layout).unwrap(), None);
-        let state = State {
-            nodes: 3,
-            stats_period: "10s".into(),
-            port: 16443,
-            made_dirs: vec!["/var/lib/kubelet".into()],
-            sysctls: BTreeMap::from([("kernel/panic".into(), "0".into())]),
-            cnpg: false,
-        };
+        let state = State { nodes: 3, stats_period: "10s".into(), port: 16443, cnpg: false };
         state.save(&layout).unwrap();
         assert_eq!(State::load(&layout).unwrap(), Some(state));
     }

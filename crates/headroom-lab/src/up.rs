@@ -4,28 +4,30 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::args::UpArgs;
+use crate::args::{StatsPeriod, UpArgs};
 use crate::certs::Pki;
 use crate::error::PrerequisiteError;
 use crate::inspect::complain;
 use crate::kubectl::Kubectl;
 use crate::layout::{Layout, Node};
-use crate::parts::{self, Programs};
+use crate::parts::{self, Images, Programs};
 use crate::progress::Progress;
 use crate::state::State;
 use crate::supervise::{PartSpec, Supervisor};
 use crate::{
-    addons, cgroup, cnpg, control_plane, files, images, mount_namespace, network, node, preflight, sysctl,
+    addons, cgroup, cnpg, control_plane, files, host, images, mount_namespace, network, node, preflight,
 };
 
 /// Preferred port of the forwarder; another one is taken when it is in use.
 const PREFERRED_PORT: u16 = 16443;
+
+const DEFAULT_NODES: u8 = 3;
 
 /// Brings a lab up, or repairs one.
 pub(crate) fn up(layout: &Layout, args: &UpArgs) -> Result<ExitCode> {
@@ -35,7 +37,8 @@ pub(crate) fn up(layout: &Layout, args: &UpArgs) -> Result<ExitCode> {
     let _lock = lock(layout)?;
     let progress = Progress::new();
     parts::apt::ensure(&progress, args.control_plane_only)?;
-    let programs = parts::control_plane(layout, &progress)?;
+    let archives = build(layout, args, &progress)?;
+    let programs = Programs::new(layout);
     let state = prepare(layout, args)?;
     let nodes: Vec<Node> = state.nodes().collect();
     let own = own_program(layout)?;
@@ -43,16 +46,34 @@ pub(crate) fn up(layout: &Layout, args: &UpArgs) -> Result<ExitCode> {
     let own = own.display().to_string();
     let lab = Lab { layout, programs, state, nodes, own, supervisor, progress, started: RefCell::default() };
     lab.start_api()?;
-    if !args.control_plane_only {
-        lab.start_cluster(args)?;
+    if let Some(archives) = archives {
+        lab.start_cluster(args, &archives)?;
         lab.supervisor.keep(lab.started.take())?;
+        forget_old_programs(layout, Path::new(&lab.own));
     }
+    let running = lab.supervisor.status()?.iter().filter(|part| part.process.is_some()).count();
     complain(&format!(
-        "the lab is up after {} s: cargo lab kubectl get nodes, or export KUBECONFIG={}",
+        "the lab is up after {} s, {running} parts run: cargo lab kubectl get nodes, or export KUBECONFIG={}",
         lab.progress.seconds(),
         layout.kubeconfig().display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds what the cache lacks; the images only for a lab with nodes. Labs of other directories wait for each other here.
+fn build(layout: &Layout, args: &UpArgs, progress: &Progress) -> Result<Option<Images>> {
+    let cache = File::open(&layout.cache).with_context(|| format!("opening {}", layout.cache.display()))?;
+    rustix::fs::flock(&cache, rustix::fs::FlockOperation::LockExclusive).context("locking the cache")?;
+    for entry in std::fs::read_dir(&layout.cache).context("reading the cache")? {
+        let entry = entry.context("reading the cache")?;
+        // An interrupted build; nobody builds there while the cache is locked.
+        if entry.file_name().to_string_lossy().starts_with("build-") {
+            std::fs::remove_dir_all(entry.path())
+                .with_context(|| format!("removing {}", entry.path().display()))?;
+        }
+    }
+    parts::control_plane(layout, progress)?;
+    if args.control_plane_only { Ok(None) } else { parts::everything(layout, progress).map(Some) }
 }
 
 /// A lab on its way up.
@@ -81,20 +102,19 @@ impl Lab<'_> {
         })
     }
 
-    fn start_cluster(&self, args: &UpArgs) -> Result<()> {
+    fn start_cluster(&self, args: &UpArgs, archives: &Images) -> Result<()> {
         let kubectl = Kubectl::new(self.layout);
-        let (programs, archives) = parts::everything(self.layout, &self.progress)?;
+        let programs = &self.programs;
         self.progress.run("start controllers, DNS and storage", || {
             files::create_dir(&self.layout.volumes())?;
             addons::apply(&kubectl)?;
-            self.start(control_plane::controller_parts(self.layout, &programs)?)?;
-            self.start(addons::parts(self.layout, &programs, &self.own)?)
+            self.start(control_plane::controller_parts(self.layout, programs)?)?;
+            self.start(addons::parts(self.layout, programs, &self.own)?)
         })?;
         self.progress.run(format!("start {} nodes", self.nodes.len()), || {
             for node in &self.nodes {
                 mount_namespace::ensure(self.layout, *node)?;
-                let period = args.stats_period.duration();
-                self.start(node::parts(self.layout, &programs, *node, period, &self.own)?)?;
+                self.start(node::parts(self.layout, programs, *node, &self.state.stats_period, &self.own)?)?;
             }
             images::import_new(self.layout, &self.nodes, &archives.pause)?;
             node::wait(&kubectl, &self.nodes)
@@ -127,31 +147,35 @@ fn prepare(layout: &Layout, args: &UpArgs) -> Result<State> {
     let before = State::load(layout)?;
     let mut state = match before {
         Some(state) => state,
-        None => State {
-            nodes: 0,
-            stats_period: String::new(),
-            port: free_port()?,
-            made_dirs: Vec::new(),
-            sysctls: sysctl::snapshot(),
-            cnpg: false,
-        },
+        None => State { nodes: 0, stats_period: String::new(), port: free_port()?, cnpg: false },
     };
     if !args.control_plane_only {
-        // A node is never taken away by `up`: its volumes and pods would be lost without being asked for.
-        state.nodes = state.nodes.max(args.nodes);
-        state.stats_period = args.stats_period.duration().into();
+        choose(&mut state, args);
     }
     state.save(layout)?;
     if state.nodes > 0 {
-        state.made_dirs.extend(mount_namespace::make_mount_points()?);
-        state.save(layout)?;
-        sysctl::prepare();
+        host::prepare()?;
     }
     let nodes: Vec<Node> = state.nodes().collect();
     cgroup::ensure(layout, &nodes)?;
     network::ensure(layout, &nodes)?;
     Pki::new(layout).ensure(&nodes)?;
     Ok(state)
+}
+
+/// What is asked for, else what is, else the default.
+fn choose(state: &mut State, args: &UpArgs) {
+    let wanted = args.nodes.unwrap_or(if state.nodes == 0 { DEFAULT_NODES } else { state.nodes });
+    if wanted < state.nodes {
+        // A node's pods would be lost without being asked for.
+        complain(&format!("the lab keeps its {} nodes; for fewer: cargo lab down", state.nodes));
+    }
+    state.nodes = state.nodes.max(wanted);
+    if let Some(period) = args.stats_period {
+        period.duration().clone_into(&mut state.stats_period);
+    } else if state.stats_period.is_empty() {
+        StatsPeriod::Seconds10.duration().clone_into(&mut state.stats_period);
+    }
 }
 
 fn free_port() -> Result<u16> {
@@ -175,10 +199,42 @@ fn own_program(layout: &Layout) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Removes the copies of earlier builds; a process that still runs one keeps its own hold on it.
+fn forget_old_programs(layout: &Layout, own: &Path) {
+    let copies = std::fs::read_dir(layout.path("bin")).into_iter().flatten().filter_map(Result::ok);
+    for old in copies.map(|entry| entry.path()).filter(|path| path != own) {
+        // One that stays costs some space until `down`.
+        let _ = std::fs::remove_file(old);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[track_caller]
+    fn chooses(
+        before: (u8, &str),
+        nodes: Option<u8>,
+        stats_period: Option<StatsPeriod>,
+        expected: (u8, &str),
+    ) {
+        let args =
+            UpArgs { nodes, stats_period, cnpg_manifest: None, cnpg_image: None, control_plane_only: false };
+        let mut state = State { nodes: before.0, stats_period: before.1.to_owned(), port: 1, cnpg: false };
+        choose(&mut state, &args);
+        assert_eq!((state.nodes, state.stats_period.as_str()), expected);
+    }
+
+    #[test]
+    fn a_repeated_up_keeps_what_it_is_not_asked_to_change() {
+        chooses((0, ""), None, None, (3, "10s"));
+        chooses((0, ""), Some(1), Some(StatsPeriod::Seconds60), (1, "1m0s"));
+        chooses((1, "1m0s"), None, None, (1, "1m0s"));
+        chooses((1, "1m0s"), Some(2), Some(StatsPeriod::Seconds10), (2, "10s"));
+        chooses((3, "10s"), Some(1), None, (3, "10s"));
+    }
 
     #[test]
     fn a_second_lock_on_the_same_directory_says_to_wait() {
