@@ -167,7 +167,7 @@ fn fields() -> impl Strategy<Value = Fields> {
 const DAY: i64 = 86_400;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn the_resolver_agrees_with_watching_the_clock(
