@@ -61,7 +61,11 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
         },
         Fact::EveryMemberUsedAtLeast(volume, percent) => {
             require(!view.pods.is_empty(), || "no instance has been seen".to_owned())?;
-            view.pods.keys().try_for_each(|member| used_at_least(view, member, volume, *percent))
+            view.pods.keys().try_for_each(|member| {
+                used_at_least(view, member, volume, *percent)?;
+                let steady = view.steady.get(&(member.clone(), volume.clone())) == Some(&true);
+                require(steady, || format!("the newest samples of {volume} of {member} disagree"))
+            })
         }
         Fact::ServerStopped { code } => {
             let stopped = view.stops.iter().any(|(who, with)| with == code && view.primaries.contains(who));

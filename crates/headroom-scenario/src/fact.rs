@@ -30,7 +30,8 @@ pub enum Fact {
     EveryClaimHas(VolumeName, Bytes),
     /// The primary's file system of this volume is this full, by the kubelet's own samples.
     UsedAtLeast(VolumeName, u8),
-    /// The file systems of this volume of all members are this full, by the kubelet's own samples.
+    /// The file systems of this volume of all members are this full by the kubelet's own samples, and the newest two
+    /// samples agree: the fill is over everywhere. (A sample from the midst of a fill would be read as a rate.)
     EveryMemberUsedAtLeast(VolumeName, u8),
     /// The server of the primary has stopped with this exit code since the scenario began.
     ServerStopped {

@@ -41,7 +41,8 @@ impl Topology {
 ///
 /// Both worlds keep WAL small and steady, so that what a scenario fills is what the volume holds: on a cluster that is
 /// `max_wal_size: 96MB`, `min_wal_size: 32MB`, `wal_keep_size: 0`, `archive_timeout: 0` (CNPG's defaults would keep
-/// 512 MB and switch a segment every five minutes), or the stock settings where WAL has a volume of its own.
+/// 512 MB and switch a segment every five minutes). Where WAL has a volume of its own it is `max_wal_size: 1500MB` and
+/// `checkpoint_timeout: 30min`: a checkpoint comes when the scenario says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixture {
     /// Instances.

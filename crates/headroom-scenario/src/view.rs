@@ -33,6 +33,8 @@ pub struct View {
     pub storage: Option<StorageState>,
     /// The newest sample (capacity, available) of each file system.
     pub usage: BTreeMap<(InstanceName, VolumeName), (Bytes, Bytes)>,
+    /// Whether the newest two samples of a file system agree, give or take a fifth of a percent.
+    pub steady: BTreeMap<(InstanceName, VolumeName), bool>,
     /// States that the status has shown since the fixture was ready.
     pub states: BTreeSet<(VolumeName, State)>,
     /// Growths that the status has shown since the fixture was ready.
@@ -75,6 +77,7 @@ impl View {
             cluster: None,
             storage: None,
             usage: BTreeMap::new(),
+            steady: BTreeMap::new(),
             states: BTreeSet::new(),
             intents: BTreeSet::new(),
             stops: BTreeSet::new(),
@@ -143,7 +146,12 @@ impl View {
             }
             What::Storage(storage) => self.storage(storage),
             What::Usage { instance, volume, capacity, available } => {
-                self.usage.insert((instance.clone(), volume.clone()), (*capacity, *available));
+                let key = (instance.clone(), volume.clone());
+                let before = self.usage.insert(key.clone(), (*capacity, *available));
+                let agrees = before.is_some_and(|(size, was)| {
+                    size == *capacity && was.get().abs_diff(available.get()) <= size.get() / 500
+                });
+                self.steady.insert(key, agrees);
             }
             What::OperatorWrote(_) => self.operator_wrote_ms = Some(at_ms),
             What::Acknowledged(rows) => self.acknowledged(at_ms, *rows),

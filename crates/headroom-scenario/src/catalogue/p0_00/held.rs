@@ -93,7 +93,7 @@ pub(super) fn out_of_budget(topology: Topology) -> Cell {
         // A live operator would take so quick a fill for an emergency, and the reserve is there for that.
         Step::Do(Act::StopOperator),
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 84 }),
-        Step::Until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 82), Wait::Fill),
+        Step::Until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 83), Wait::Fill),
         Step::Do(Act::StartOperator),
         Step::Until(Fact::StateIs(VolumeName::Data, State::BudgetExhausted), Wait::Decision),
         Step::Until(Fact::All(vec![Fact::Settled, Fact::Healthy]), Wait::Growth),
