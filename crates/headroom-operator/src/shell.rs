@@ -254,3 +254,6 @@ fn until(wake: Option<Timestamp>) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Duration::from_secs(wake).saturating_sub(now).clamp(SHORTEST, LONGEST)
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,3 +76,64 @@ fn a_lost_connection_is_told_with_its_cause() {
     let words = describe::<Pod>(&watcher::Error::WatchFailed(kube::Error::ReadEvents(cause)));
     assert!(words.starts_with("watching pods: ") && words.contains("connection refused"), "{words}");
 }
+
+/// Performs a watch against a server that answers call after call by `answers`: path and query, then the body.
+async fn conversation(answers: Vec<(&'static str, String)>, events: usize) -> Vec<Watched> {
+    use kube::client::Body;
+    let (service, mut handle) = tower_test::mock::pair::<http::Request<Body>, http::Response<Body>>();
+    let server = tokio::spawn(async move {
+        for (wanted, body) in answers {
+            let (request, reply) = handle.next_request().await.expect("a call");
+            let asked = request.uri().to_string();
+            assert!(asked.contains(wanted), "{asked} instead of {wanted}");
+            reply.send_response(http::Response::new(Body::from(body.into_bytes())));
+        }
+        handle
+    });
+    let api = Api::<Slim<Class>>::all(kube::Client::new(service, "default"));
+    let stream = translated(watcher(api, pages(1)).default_backoff(), Shared::new());
+    let events = stream.take(events).collect().await;
+    drop(server.await.expect("the server ended"));
+    events
+}
+
+fn page(name: &str, version: &str, next: &str) -> String {
+    let item = json!({"metadata": {"name": name, "resourceVersion": version}});
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version, "continue": next}, "items": [item]})
+        .to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_lists_by_pages_goes_on_from_bookmarks_and_lists_anew_when_it_has_expired() {
+    let bookmark = json!({"type": "BOOKMARK", "object": {
+        "kind": "StorageClass", "apiVersion": "storage.k8s.io/v1", "metadata": {"resourceVersion": "30"}}});
+    let odd = json!({"type": "ADDED", "object": {
+        "metadata": {"name": "odd", "resourceVersion": "31"}, "allowVolumeExpansion": "perhaps"}});
+    let expired = json!({"type": "ERROR", "object": {
+        "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old resource version"}});
+    let events = conversation(
+        vec![
+            ("limit=1", page("a", "10", "next")),
+            ("continue=next", page("b", "20", "")),
+            ("resourceVersion=20", format!("{bookmark}\n")),
+            ("resourceVersion=30", format!("{odd}\n{expired}\n")),
+            ("limit=1", page("b", "40", "")),
+        ],
+        9,
+    )
+    .await;
+    let said: Vec<String> = events
+        .iter()
+        .map(|watched| match watched {
+            Watched::Event(Event::ListBegan(_)) => "began".to_owned(),
+            Watched::Event(Event::Seen(Seen::Class { name, .. })) => name.to_string(),
+            Watched::Event(Event::ListDone(_)) => "done".to_owned(),
+            Watched::Event(Event::Unreadable(..)) => "unreadable".to_owned(),
+            Watched::Failed { words, .. } if words.contains("too old resource version") => {
+                "expired".to_owned()
+            }
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(said, ["began", "a", "b", "done", "unreadable", "expired", "began", "b", "done"]);
+}
