@@ -1,13 +1,10 @@
 //! etcd, apiserver, controller-manager, scheduler, and the forwarder that lets the host reach them.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use crate::certs::{self, Pki};
 use crate::files;
 use crate::kubeconfig;
-use crate::kubectl::Kubectl;
 use crate::layout::{API_PORT, Layout, MANAGEMENT, SERVICE_RANGE};
 use crate::parts::Programs;
 use crate::state::State;
@@ -115,20 +112,6 @@ fn forwarder(own: &str, netns: &str, port: u16) -> Vec<String> {
     let listen = format!("127.0.0.1:{port}");
     let to = format!("{MANAGEMENT}:{API_PORT}");
     [own, "forward", "--listen", &listen, "--netns", netns, "--to", &to].map(str::to_owned).to_vec()
-}
-
-/// Waits until the apiserver says that it is ready.
-pub(crate) fn wait(kubectl: &Kubectl) -> Result<()> {
-    kubectl.until(
-        "the apiserver (cargo lab logs kube-apiserver)",
-        Duration::from_mins(2),
-        &["get", "--raw=/readyz"],
-    )?;
-    // The namespace controller's objects come a moment after readiness.
-    let limit = Duration::from_mins(1);
-    kubectl
-        .until("the namespace kube-system", limit, &["get", "namespace", "kube-system", "default"])
-        .map(drop)
 }
 
 /// Controller-manager and scheduler.

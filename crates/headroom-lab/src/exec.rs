@@ -7,13 +7,15 @@ use std::process::{Command, ExitCode, ExitStatus};
 use anyhow::{Context, Result};
 
 use crate::layout::Layout;
-use crate::parts::Programs;
+use crate::parts::{self, Programs};
+use crate::progress::Progress;
 use crate::state::State;
 use crate::{enter, run};
 
 /// `kubectl …`, from the host through the loopback forwarder, so that port-forward and local files work as anywhere.
 pub(crate) fn kubectl(layout: &Layout, args: &[String]) -> Result<ExitCode> {
     State::require(layout)?;
+    parts::kubectl(layout, &Progress::new())?;
     let mut command = Command::new(Programs::new(layout).kubernetes("kubectl"));
     replace(command.args(args).env("KUBECONFIG", layout.kubeconfig()))
 }

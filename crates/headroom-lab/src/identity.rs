@@ -73,9 +73,14 @@ mod tests {
 
     #[test]
     fn a_process_that_ended_is_not_alive_even_before_it_is_reaped() {
-        let mut child = crate::run::command("true", [""; 0]).spawn().unwrap();
-        let identity = Identity { pid: i32::try_from(child.id()).unwrap(), started: 0 };
-        child.wait().unwrap();
-        assert!(!identity.is_alive());
+        let mut child = crate::run::command("sleep", ["600"]).spawn().unwrap();
+        let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap();
+        assert!(identity.is_alive());
+        identity.signal(rustix::process::Signal::KILL);
+        while identity.is_alive() {
+            std::thread::yield_now();
+        }
+        // Not reaped yet: the pid is still taken, and reaping it now succeeds.
+        assert!(!child.wait().unwrap().success());
     }
 }

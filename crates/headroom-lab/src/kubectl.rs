@@ -44,20 +44,6 @@ impl Kubectl {
         run::output_with_input(&mut self.command(&args), manifests).map(drop)
     }
 
-    /// Asks again until kubectl succeeds; the error is the last one.
-    pub(crate) fn until(&self, what: &str, limit: Duration, args: &[&str]) -> Result<String> {
-        let end = Instant::now() + limit;
-        loop {
-            match self.run(args) {
-                Ok(text) => return Ok(text),
-                Err(error) if Instant::now() > end => {
-                    return Err(error).with_context(|| format!("waited {} s for {what}", limit.as_secs()));
-                }
-                Err(_) => std::thread::sleep(Duration::from_millis(250)),
-            }
-        }
-    }
-
     /// Asks again until the answer satisfies.
     pub(crate) fn until_met(
         &self,

@@ -36,6 +36,7 @@ mod node;
 mod parts;
 mod preflight;
 mod progress;
+mod readiness;
 mod run;
 mod state;
 mod status;

@@ -61,12 +61,17 @@ pub(crate) struct Images {
 
 /// Builds the programs of the control plane.
 pub(crate) fn control_plane(layout: &Layout, progress: &Progress) -> Result<()> {
-    go::ensure(layout, progress, &go::KUBERNETES, &["kube-apiserver", "kubectl"])
+    go::ensure(layout, progress, &go::KUBERNETES, &["kube-apiserver"])
+}
+
+/// Builds kubectl, which a control plane alone does not need by itself.
+pub(crate) fn kubectl(layout: &Layout, progress: &Progress) -> Result<()> {
+    go::ensure(layout, progress, &go::KUBERNETES, &["kubectl"])
 }
 
 /// Builds all other programs and the images.
 pub(crate) fn everything(layout: &Layout, progress: &Progress) -> Result<Images> {
-    let rest = ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy"];
+    let rest = ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl"];
     go::ensure(layout, progress, &go::KUBERNETES, &rest)?;
     go::ensure(layout, progress, &go::RESIZER, &["csi-resizer"])?;
     go::ensure(layout, progress, &go::DNS, &["coredns"])?;

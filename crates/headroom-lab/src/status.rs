@@ -5,17 +5,19 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::inspect::say;
-use crate::kubectl::Kubectl;
 use crate::layout::Layout;
+use crate::readiness;
 use crate::state::State;
 use crate::supervise::{Seen, Supervisor};
 
 /// Exit code 0 when everything runs, 1 otherwise.
 pub(crate) fn status(layout: &Layout) -> Result<ExitCode> {
     let state = State::require(layout)?;
-    let kind =
-        if state.nodes == 0 { "control plane only".to_owned() } else { format!("{} nodes", state.nodes) };
-    say(&format!("lab in {}: {kind}, usage period {}", layout.dir.display(), state.stats_period))?;
+    let kind = match state.nodes {
+        0 => "control plane only".to_owned(),
+        nodes => format!("{nodes} nodes, usage period {}", state.stats_period),
+    };
+    say(&format!("lab in {}: {kind}", layout.dir.display()))?;
     say(&format!("kubeconfig {}  (https://127.0.0.1:{})", layout.kubeconfig().display(), state.port))?;
     let Some(supervisor) = Supervisor::find(layout) else {
         say("the supervisor does not answer; next: cargo lab up")?;
@@ -25,7 +27,7 @@ pub(crate) fn status(layout: &Layout) -> Result<ExitCode> {
     for part in &parts {
         say(&line(part))?;
     }
-    let ready = Kubectl::new(layout).run(&["get", "--raw=/readyz"]).is_ok();
+    let ready = readiness::is_ready(layout);
     say(if ready {
         "apiserver: ready"
     } else {

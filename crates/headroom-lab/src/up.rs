@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -22,6 +23,7 @@ use crate::state::State;
 use crate::supervise::{PartSpec, Supervisor};
 use crate::{
     addons, cgroup, cnpg, control_plane, files, host, images, mount_namespace, network, node, preflight,
+    readiness,
 };
 
 /// Preferred port of the forwarder; another one is taken when it is in use.
@@ -98,7 +100,7 @@ impl Lab<'_> {
     fn start_api(&self) -> Result<()> {
         self.progress.run("start etcd and kube-apiserver", || {
             self.start(control_plane::api_parts(self.layout, &self.programs, &self.state, &self.own)?)?;
-            control_plane::wait(&Kubectl::new(self.layout))
+            readiness::wait(self.layout, Duration::from_mins(2))
         })
     }
 
