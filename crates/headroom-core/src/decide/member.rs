@@ -116,6 +116,12 @@ impl Member<'_> {
         }
     }
 
+    /// The sample before the newest one, if it was taken after the last growth of the claim.
+    pub(crate) fn earlier(&self) -> Option<Sample> {
+        let earlier = self.samples.iter().rev().nth(1).copied();
+        earlier.filter(|sample| self.grown_at.is_none_or(|grown| sample.at > grown))
+    }
+
     /// When the newest sample will be too old to judge; `None` when it is already, or there is none.
     pub(crate) fn stale_at(&self) -> Option<Timestamp> {
         match self.usage {

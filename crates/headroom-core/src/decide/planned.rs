@@ -21,6 +21,20 @@ use crate::{
 /// its Refunded entry (durable). Bounded, because not every cure can be seen.
 const HOLD_AFTER_STOP: Span = Span::hours(1);
 
+/// How sure a want is. Only a sure one starts a growth; a lone sample on the other side of the buffer changes nothing
+/// that people or the status would notice, so that a volume that hovers at its buffer causes no writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sight {
+    /// The newest sample is below the buffer, the one before was not.
+    Dip,
+    /// It was known to be below, and one of the last two samples says otherwise: what holds it is still told.
+    Wavering,
+    /// The only sample there is is below the buffer.
+    First,
+    /// Two samples with different kubelet times, or the user's own `request`.
+    Sure,
+}
+
 /// What is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want {
@@ -28,8 +42,8 @@ pub(super) struct Want {
     pub(super) to: Bytes,
     /// Whether usage asks for it, rather than `request`.
     by_usage: bool,
-    /// One more sample must confirm it.
-    confirming: bool,
+    /// How sure that is.
+    sight: Sight,
 }
 
 /// Starts a planned growth, or says what it waits for. `None`: nothing is wanted.
@@ -37,27 +51,24 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut 
     if draft.blocked || draft.ended || draft.record.growth.is_some() {
         return None;
     }
-    let want = want(draft, members)?;
-    draft.wanted = Some(want.to.max(draft.record.effective));
+    let want = want(draft, members).filter(|want| want.sight > Sight::Dip)?;
     if want.to <= draft.record.effective || draft.bounds.cluster_above.is_some() {
-        draft.wanted = None;
         return Some((State::AtLimit, draft.limit_reason()));
     }
-    if let Some(verdict) =
-        held_after_stop(draft, members, want.to).or_else(|| in_flight(draft, members, want.to))
-    {
-        return Some(verdict);
+    draft.wanted = Some(want.to);
+    let held = held_after_stop(draft, members, want.to).or_else(|| in_flight(draft, members, want.to));
+    if held.is_some() {
+        return held;
     }
-    if want.confirming {
+    if want.sight == Sight::First {
         return Some((State::PendingGrowth, Reason::Confirming));
     }
-    if let Some(verdict) = gates(draft) {
-        return Some(verdict);
+    let gates = gates(draft).or_else(|| if want.by_usage { walfault::hold(draft) } else { None });
+    if gates.is_some() {
+        return gates;
     }
-    if want.by_usage
-        && let Some(verdict) = walfault::hold(draft)
-    {
-        return Some(verdict);
+    if want.sight < Sight::Sure {
+        return Some((State::PendingGrowth, Reason::Confirming));
     }
     draft.due = true;
     let canary = choose_canary(members, None);
@@ -71,39 +82,39 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut 
 
 /// What usage and `request` ask for. Members that are fenced, stale, unmounted or under repair have no want of their own.
 pub(super) fn want(draft: &Draft<'_>, members: &[Member<'_>]) -> Option<Want> {
-    let mut wanted: Option<Want> = None;
-    let mut widen = |to: Bytes, by_usage, confirming| {
-        wanted = Some(match wanted {
-            None => Want { to, by_usage, confirming },
-            // One confirmed want is enough to act; a mere first sight does not enlarge it.
-            Some(known) if confirming && !known.confirming => known,
-            Some(known) if known.confirming && !confirming => Want { to, by_usage, confirming },
-            Some(known) => Want { to: known.to.max(to), by_usage: known.by_usage || by_usage, confirming },
-        });
-    };
-    if let Some(request) = draft.bounds.request.filter(|request| *request > draft.record.effective) {
-        widen(request.min(draft.bounds.high), false, false);
-    }
+    let requested = draft.bounds.request.filter(|request| *request > draft.record.effective);
+    let mut wanted =
+        requested.map(|to| Want { to: to.min(draft.bounds.high), by_usage: false, sight: Sight::Sure });
     let base = draft.base();
     // A claim that is still being given the effective size is judged once it has it.
     let whole = |member: &&Member<'_>| member.capacity >= draft.record.effective;
     for member in members.iter().filter(|member| member.counts() && !member.fenced).filter(whole) {
-        if let Some(sample) = member.current.filter(|sample| below(draft.policy, *sample)) {
-            let to = base.planned(member, sample);
-            // At the ceiling a second sample would change nothing.
-            let confirming = !confirmed(draft, member, sample) && to > draft.record.effective;
-            widen(to, true, confirming);
-        }
+        let Some((sight, sample)) = sight(draft, member) else { continue };
+        let to = base.planned(member, sample);
+        wanted = Some(match wanted {
+            // The surest wants decide; among those the largest.
+            Some(known) if known.sight > sight => known,
+            Some(known) if known.sight == sight => Want { to: known.to.max(to), by_usage: true, sight },
+            Some(_) | None => Want { to, by_usage: true, sight },
+        });
     }
     wanted
 }
 
-/// Whether the sample before `newest` was below the buffer, too.
-fn confirmed(draft: &Draft<'_>, member: &Member<'_>, newest: Sample) -> bool {
-    let earlier = member.samples.iter().rev().find(|sample| sample.at < newest.at);
-    earlier.is_some_and(|sample| {
-        below(draft.policy, *sample) && member.grown_at.is_none_or(|grown| sample.at > grown)
-    })
+/// What the last two samples say of a member, and which of them is below the buffer.
+fn sight(draft: &Draft<'_>, member: &Member<'_>) -> Option<(Sight, Sample)> {
+    let low = |sample: &Sample| below(draft.policy, *sample);
+    let newest = member.current?;
+    let known_low = member.baseline.as_ref().is_some_and(low);
+    let earlier = member.earlier();
+    match (low(&newest), earlier, earlier.as_ref().is_some_and(low)) {
+        (true, None, _) => Some((Sight::First, newest)),
+        (true, Some(_), true) => Some((Sight::Sure, newest)),
+        (true, Some(_), false) if known_low => Some((Sight::Wavering, newest)),
+        (true, Some(_), false) => Some((Sight::Dip, newest)),
+        (false, Some(earlier), true) if known_low => Some((Sight::Wavering, earlier)),
+        (false, ..) => None,
+    }
 }
 
 /// A growth of this size or less was stopped at its first claim a short while ago, and what stopped it is still there.

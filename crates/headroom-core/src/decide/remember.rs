@@ -64,12 +64,17 @@ pub(super) fn remember(draft: &mut Draft<'_>, members: &[Member<'_>], before: Op
         .retain(|entry| entry.outcome == Outcome::Running || entry.started.plus(Span::DAY) > now);
 }
 
-/// Whether the class of a member's usage changed. While a growth runs, relief alone is not worth a write: it is written
-/// with the end of the growth.
+/// Whether the class of a member's usage changed for good: a critical sample counts at once, anything else when the
+/// sample before it agrees. While a growth runs, relief alone is not worth a write: it is written with the end.
 fn turned(draft: &Draft<'_>, member: &Member<'_>) -> bool {
     let known = class(draft.policy, member.baseline);
     let present = class(draft.policy, member.last);
-    present > known || present < known && draft.record.growth.is_none()
+    let earlier = member.earlier().map(|sample| class(draft.policy, Some(sample)));
+    if present > known {
+        present == Class::Critical || earlier.is_none_or(|earlier| earlier > known)
+    } else {
+        present < known && draft.record.growth.is_none() && earlier.is_none_or(|earlier| earlier < known)
+    }
 }
 
 fn began_before(growth: &Growth, before: Option<&VolumeRecord>) -> bool {

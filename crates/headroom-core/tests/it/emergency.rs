@@ -89,7 +89,7 @@ fn two_samples_make_no_rate() {
     let mut world = closed();
     filling(&mut world, &[(60, 75), (0, 90)]);
     assert_eq!(world.settle(), vec![]);
-    world.assert_says(State::PendingGrowth, &Reason::Confirming);
+    world.assert_says(State::Balanced, &Reason::EnoughFree);
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn refunded_actions_cost_nothing() {
 }
 
 #[test]
-fn at_the_limit_it_says_so_without_a_second_sample() {
+fn at_the_limit_it_says_so() {
     let mut world = low();
     world.rules().limit = gi(10);
     assert_waits(&mut world, State::AtLimit, &Reason::LimitReached);

@@ -3,8 +3,10 @@
 use headroom_core::{
     Span,
     ledger::Cause,
+    names::VolumeName,
     report::{Reason, State},
     usage::{Sample, Samples},
+    window::Windows,
 };
 
 use crate::world::{World, file_system, gi, instance, mi};
@@ -63,11 +65,57 @@ fn one_sample_below_the_buffer_is_confirmed_by_a_second_kubelet_time() {
     samples.push(before);
     samples.push(first);
     world.set_samples(1, samples.clone());
+    let record = world.record.clone();
     assert_eq!(world.settle(), vec![]);
-    world.assert_says(State::PendingGrowth, &Reason::Confirming);
+    world.assert_says(State::Balanced, &Reason::EnoughFree);
+    assert_eq!(world.record, record, "a lone sample is not worth a write");
     samples.push(second);
     world.set_samples(1, samples);
     assert_eq!(world.settle(), vec![(instance(1), gi(11))]);
+}
+
+#[test]
+fn the_very_first_sample_below_the_buffer_says_what_it_waits_for() {
+    let mut world = World::new(1);
+    let capacity = file_system(gi(10));
+    let mut samples = Samples::none();
+    samples.push(Sample { at: world.now, capacity, available: capacity.scaled_up(10, 100).unwrap() });
+    world.set_samples(1, samples);
+    assert_eq!(world.settle(), vec![]);
+    world.assert_says(State::PendingGrowth, &Reason::Confirming);
+}
+
+#[test]
+fn a_volume_that_hovers_at_its_buffer_outside_the_window_is_written_once() {
+    let mut world = World::new(1);
+    world.seen.windows.insert(VolumeName::Data, Windows::Never);
+    world.set_used(1, 79);
+    let capacity = file_system(gi(10));
+    let mut written = Vec::new();
+    let mut states = Vec::new();
+    for (index, free) in [21, 19, 21, 19, 19, 21, 19, 21, 19, 19, 21].into_iter().enumerate() {
+        world.advance(Span::seconds(60));
+        let uid = world.claim(1).id.uid.clone();
+        let available = capacity.scaled_up(free, 100).unwrap();
+        let samples = world.seen.evidence.samples.get_mut(&uid).unwrap();
+        samples.push(Sample { at: world.now, capacity, available });
+        let before = world.record.clone();
+        assert_eq!(world.settle(), vec![]);
+        if world.record != before {
+            written.push(index);
+        }
+        let state = world.report().state;
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+    }
+    assert_eq!(written, [4], "when two samples agreed");
+    assert_eq!(states, [State::Balanced, State::PendingGrowth]);
+    // Two samples with room end it.
+    world.advance(Span::seconds(60));
+    world.set_used(1, 70);
+    world.settle();
+    world.assert_says(State::Balanced, &Reason::EnoughFree);
 }
 
 #[test]
