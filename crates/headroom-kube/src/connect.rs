@@ -1,6 +1,9 @@
 //! Clients: for the API server, the kubelets and the instances.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use kube::{
@@ -8,6 +11,7 @@ use kube::{
     client::{Body, ClientBuilder, ConfigExt as _},
     config::{KubeConfigOptions, Kubeconfig},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -121,17 +125,25 @@ pub fn kubelet_client(config: &Config, trust: &KubeletTrust) -> Result<Client, C
     match trust {
         KubeletTrust::Cluster => {}
         KubeletTrust::Authority(path) => {
-            let unreadable = |words: String| ConnectError::Authority { path: path.clone(), words };
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-            if !text.contains("-----BEGIN CERTIFICATE-----") {
-                return Err(unreadable("it holds no certificate".to_owned()));
-            }
+            config.root_cert = Some(authority(path)?);
             config.root_cert_file = Some(path.clone());
             config.accept_invalid_certs = false;
         }
-        KubeletTrust::Nothing => config.accept_invalid_certs = true,
+        KubeletTrust::Nothing => trust_anybody(&mut config),
     }
     direct(&config)
+}
+
+/// The certificates of a PEM file.
+fn authority(path: &Path) -> Result<Vec<Vec<u8>>, ConnectError> {
+    let unreadable = |words: String| ConnectError::Authority { path: path.to_owned(), words };
+    let list = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
+    let list: Result<Vec<_>, _> = list.map(|each| each.map(|certificate| certificate.to_vec())).collect();
+    match list {
+        Ok(list) if list.is_empty() => Err(unreadable("it holds no certificate".to_owned())),
+        Ok(list) => Ok(list),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
 }
 
 /// A client for the instances' status endpoint: no identity is sent, and the certificate is not verified, because each
@@ -142,10 +154,16 @@ pub fn kubelet_client(config: &Config, trust: &KubeletTrust) -> Result<Client, C
 /// When TLS cannot be set up.
 pub fn instance_client() -> Result<Client, ConnectError> {
     let mut config = Config::new(http::Uri::from_static("https://localhost"));
-    config.accept_invalid_certs = true;
-    // No authority is asked, so none is looked for: an image without system certificates has none to find.
-    config.root_cert = Some(Vec::new());
+    trust_anybody(&mut config);
     direct(&config)
+}
+
+/// Switches verification off. With no authority named, the system's would be looked for, and an image without a base has
+/// none.
+fn trust_anybody(config: &mut Config) {
+    config.root_cert = Some(Vec::new());
+    config.root_cert_file = None;
+    config.accept_invalid_certs = true;
 }
 
 /// A client without a base address: every request names its own.
@@ -163,4 +181,23 @@ fn direct(config: &Config) -> Result<Client, ConnectError> {
         Some(auth) => ClientBuilder::new(service, "").with_layer(&auth).build(),
         None => ClientBuilder::new(service, "").build(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The authority of kubelets in this file of the crate cannot be used, and the words hold `why`.
+    #[track_caller]
+    fn unusable(file: &str, why: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let error = authority(&path).expect_err("no authority").to_string();
+        assert!(error.contains(file) && error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_authority_is_named() {
+        unusable("Cargo.toml", "it holds no certificate");
+        unusable("absent.pem", "No such file");
+    }
 }

@@ -28,7 +28,7 @@ const QUEUE: usize = 256;
 /// The longest that a call may take.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The same words about the same Cluster are not said again for this long.
-const REPEAT: Duration = Duration::from_secs(600);
+const REPEAT: Duration = Duration::from_mins(10);
 /// How many words are remembered for that.
 const REMEMBERED: usize = 4096;
 
@@ -82,7 +82,7 @@ impl Reporter {
                         tracing::debug!(cluster = %note.key, status, "an Event was refused: {words}");
                     }
                     Outcome::Lost(words) => {
-                        tracing::debug!(cluster = %note.key, "an Event was lost: {words}")
+                        tracing::debug!(cluster = %note.key, "an Event was lost: {words}");
                     }
                 }
             }

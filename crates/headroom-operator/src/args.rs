@@ -31,7 +31,7 @@ pub struct Args {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run the operator until SIGTERM or SIGINT.
-    Operator(OperatorArgs),
+    Operator(Box<OperatorArgs>),
     /// Print the CustomResourceDefinition of DynamicStorage as YAML.
     Crd,
     /// Print the version.

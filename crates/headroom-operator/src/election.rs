@@ -172,7 +172,7 @@ impl Candidate {
         match self.store.release(&held, Timestamp::now()).await {
             Ok(_) => tracing::info!("the lease is given back"),
             Err(error) => {
-                tracing::warn!("the lease could not be given back ({error}); it runs out by itself")
+                tracing::warn!("the lease could not be given back ({error}); it runs out by itself");
             }
         }
     }

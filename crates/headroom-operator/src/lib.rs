@@ -23,7 +23,7 @@ pub fn main(args: Args) -> ExitCode {
     let Args { command, operator } = args;
     let done = match command {
         None => operate(operator),
-        Some(Command::Operator(operator)) => operate(operator),
+        Some(Command::Operator(operator)) => operate(*operator),
         Some(Command::Crd) => print_crd(),
         Some(Command::Version) => print(&format!("headroom {}\n", env!("CARGO_PKG_VERSION"))),
     };

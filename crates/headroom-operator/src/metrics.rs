@@ -251,8 +251,8 @@ impl Now {
 
 /// Brings a counter to what the engine has counted.
 fn raise(counter: &Counter, total: u64) {
-    let counted: &AtomicU64 = counter.inner();
-    counted.fetch_max(total, std::sync::atomic::Ordering::Relaxed);
+    let cell: &AtomicU64 = counter.inner();
+    cell.fetch_max(total, std::sync::atomic::Ordering::Relaxed);
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {

@@ -92,9 +92,10 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
 
     let known = Shared::new();
     let kubelets = connect::kubelet_client(&config, &trust)?;
+    let instances = connect::instance_client()?;
     let watches = watch::all(&config, &known)?.boxed();
     let client = connect::api_client(config)?;
-    let executor = Executor::new(client.clone(), WalClient::new(connect::instance_client()?), known.clone());
+    let executor = Executor::new(client.clone(), WalClient::new(instances), known.clone());
     let (sink, sender) = events::sink(client.clone(), known.clone(), identity.clone());
     let sender = tokio::spawn(sender);
     let election = Election::start(LeaseStore::new(

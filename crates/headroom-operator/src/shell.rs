@@ -191,16 +191,13 @@ impl Shell {
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no words".to_owned());
         self.metrics.quarantined();
-        match key {
-            Some(key) => {
-                tracing::error!(cluster = %key, "an internal error: this Cluster is set aside: {words}");
-                self.engine.quarantine(&key, &words);
-                true
-            }
-            None => {
-                tracing::error!("an internal error that belongs to no Cluster: {words}");
-                false
-            }
+        if let Some(key) = key {
+            tracing::error!(cluster = %key, "an internal error: this Cluster is set aside: {words}");
+            self.engine.quarantine(&key, &words);
+            true
+        } else {
+            tracing::error!("an internal error that belongs to no Cluster: {words}");
+            false
         }
     }
 
@@ -248,7 +245,7 @@ pub fn now() -> Timestamp {
 /// that a clock that was set back does not hang it.
 fn until(wake: Option<Timestamp>) -> Duration {
     const SHORTEST: Duration = Duration::from_millis(5);
-    const LONGEST: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_mins(1);
     let Some(wake) = wake else { return LONGEST };
     let Ok(wake) = u64::try_from(wake.unix()) else { return SHORTEST };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -31,7 +31,9 @@ pub fn answer(expects: &Expects, outcomes: &[Outcome], known: &mut Known) -> Res
                 | Seen::Pod(..)
                 | Seen::Class { .. } => Response::Refused(Refusal::Gone),
             },
-            other => other,
+            other @ (Response::Read(_) | Response::Wal(_) | Response::Refused(_) | Response::Unknown) => {
+                other
+            }
         },
         Expects::Cluster => applied::<Cluster>(outcomes, known),
         Expects::Storage => applied::<Storage>(outcomes, known),

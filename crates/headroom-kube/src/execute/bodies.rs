@@ -20,7 +20,7 @@ pub(super) fn resize(resize: &Resize) -> Value {
 }
 
 /// A merge patch of `field` for the object as it was read.
-pub(super) fn guarded(id: &ObjectId, version: &Version, field: &str, value: Value) -> Value {
+pub(super) fn guarded(id: &ObjectId, version: &Version, field: &str, value: &Value) -> Value {
     json!({"metadata": {"uid": id.uid.as_str(), "resourceVersion": version.as_str()}, field: value})
 }
 
@@ -38,7 +38,7 @@ pub(super) fn raise_sizes(raise: &RaiseClusterSizes, tablespaces: &[TablespaceNa
         json!({"op": "test", "path": "/metadata/resourceVersion", "value": raise.version.as_str()}),
     ];
     for (volume, size) in &raise.sizes {
-        let path = match volume {
+        let size_at = match volume {
             VolumeName::Data => "/spec/storage/size".to_owned(),
             VolumeName::Wal => "/spec/walStorage/size".to_owned(),
             VolumeName::Tablespace(name) => {
@@ -49,7 +49,7 @@ pub(super) fn raise_sizes(raise: &RaiseClusterSizes, tablespaces: &[TablespaceNa
                 format!("/spec/tablespaces/{place}/storage/size")
             }
         };
-        patch.push(json!({"op": "add", "path": path, "value": size.to_string()}));
+        patch.push(json!({"op": "add", "path": size_at, "value": size.to_string()}));
     }
     Some(Value::Array(patch))
 }

@@ -40,14 +40,14 @@ pub(super) fn patch(
         (_, Verdict::Refused(Problem { reason, message, hint })) => {
             let refusal = Refusal { reason, message: message.as_str(), hint: hint.as_str() };
             let status = status::write_refusal(&refusal, storage.generation, Some(&previous), now);
-            Ok((Method::MergePatch, bodies::guarded(of, expect, "status", serde_json::to_value(status)?)))
+            Ok((Method::MergePatch, bodies::guarded(of, expect, "status", &serde_json::to_value(status)?)))
         }
         // A decision without a record is made of an unreadable status only, and then it is a refusal.
         (None, Verdict::Decided(report)) => {
             let empty = Record { sequence: 0, volumes: std::collections::BTreeMap::new() };
             let conditions = status::write(&empty, report, Some(&previous), now).conditions;
             let value = json!({"conditions": serde_json::to_value(conditions)?});
-            Ok((Method::MergePatch, bodies::guarded(of, expect, "status", value)))
+            Ok((Method::MergePatch, bodies::guarded(of, expect, "status", &value)))
         }
     }
 }

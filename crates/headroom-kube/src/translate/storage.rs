@@ -142,7 +142,7 @@ fn published(status: &DynamicStorageStatus) -> Published {
     let tablespaces = sizing.into_iter().flat_map(|sizing| &sizing.tablespaces).map(|tablespace| {
         (VolumeName::Tablespace(TablespaceName::from(tablespace.name.as_str())), &tablespace.volume)
     });
-    let states = data
+    let told = data
         .into_iter()
         .chain(wal)
         .chain(tablespaces)
@@ -155,7 +155,7 @@ fn published(status: &DynamicStorageStatus) -> Published {
     Published {
         generation: status.observed_generation.and_then(|generation| u64::try_from(generation).ok()),
         stalled,
-        states,
+        states: told,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long an address is believed: a node may be made anew under its old name.
-const BELIEVED: Duration = Duration::from_secs(600);
+const BELIEVED: Duration = Duration::from_mins(10);
 const LIMIT: Duration = Duration::from_secs(5);
 /// The kubelet's port where the node names none.
 const KUBELET_PORT: u16 = 10_250;

@@ -15,8 +15,9 @@ use crate::tier::{ACCOUNT, Tier, World, tier};
 
 /// The executor as the operator uses it.
 async fn executor(tier: &Tier) -> Executor {
-    let client = connect::api_client(tier.config_as(ACCOUNT).await).expect("a client");
-    Executor::new(client, WalClient::new(connect::instance_client().expect("a client")), Shared::new())
+    let config = tier.config_as(ACCOUNT).await;
+    let instances = connect::instance_client().expect("a client");
+    Executor::new(connect::api_client(config).expect("a client"), WalClient::new(instances), Shared::new())
 }
 
 fn key(world: &World) -> ClusterKey {

@@ -20,7 +20,7 @@ pub(crate) use operator::Operator;
 pub(crate) const ACCOUNT: &str = "system:serviceaccount:headroom-system:headroom";
 
 /// How long anything may take that happens by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client with all rights.
 #[derive(Clone)]
