@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -121,6 +122,7 @@ fn pack(
         &serde_json::to_vec(&manifest).context("encoding the manifest")?,
     )?;
     tar.into_inner().context("ending the archive")?.flush()?;
+    archive.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
     archive.persist(output).with_context(|| format!("writing {}", output.display()))?;
     Ok(())
 }

@@ -46,15 +46,23 @@ pub(crate) fn import_new(layout: &Layout, nodes: &[Node], archive: &Path) -> Res
 }
 
 fn import(layout: &Layout, nodes: &[Node], archive: &Path) -> Result<()> {
-    for &node in nodes {
-        let socket = layout.containerd_socket(node);
-        wait_for(&socket)?;
-        let mut command = run::command("ctr", [std::ffi::OsStr::new("--address"), socket.as_os_str()]);
-        command.args(["--namespace", "k8s.io", "images", "import"]).arg(archive);
-        run::output(&mut command)
-            .with_context(|| format!("importing {} on {}", archive.display(), node.name()))?;
-    }
-    Ok(())
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            nodes.iter().map(|&node| scope.spawn(move || import_on(layout, node, archive))).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("an import panicked")))
+    })
+}
+
+fn import_on(layout: &Layout, node: Node, archive: &Path) -> Result<()> {
+    let socket = layout.containerd_socket(node);
+    wait_for(&socket)?;
+    let mut command = run::command("ctr", [std::ffi::OsStr::new("--address"), socket.as_os_str()]);
+    command.args(["--namespace", "k8s.io", "images", "import"]).arg(archive);
+    run::output(&mut command)
+        .map(drop)
+        .with_context(|| format!("importing {} on {}", archive.display(), node.name()))
 }
 
 /// Waits until a containerd answers.

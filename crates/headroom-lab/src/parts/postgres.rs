@@ -12,9 +12,11 @@ use crate::{files, run};
 
 /// Name of the image; CloudNativePG reads the major version from the tag.
 pub(crate) const TAG: &str = "headroom.dev/lab/postgresql:15";
+/// Counts the changes of how the image is made, so that a change is not hidden by the cache.
+const RECIPE: u32 = 2;
 const MIRROR: &str = "http://deb.debian.org/debian";
 /// Content that a running container replaces or never reads.
-const WITHOUT: [&str; 10] = [
+const WITHOUT: [&str; 12] = [
     "dev",
     "proc",
     "sys",
@@ -25,6 +27,8 @@ const WITHOUT: [&str; 10] = [
     "usr/share/doc",
     "usr/share/man",
     "usr/share/locale",
+    "usr/share/i18n",
+    "usr/lib/postgresql/15/lib/bitcode",
 ];
 /// CloudNativePG runs PostgreSQL as 26:26 unless told otherwise; Debian gives 26 to the group `tape`.
 const MOVE_USER: &str = "groupmod -g 1026 tape
@@ -33,10 +37,13 @@ usermod -u 26 postgres
 rm -rf /etc/postgresql/15 /var/lib/postgresql/15 /var/run/postgresql
 install -d -o postgres -g postgres -m 2775 /run/postgresql
 chown -R postgres:postgres /var/lib/postgresql /var/log/postgresql";
+/// Half of the image is the compiler for just-in-time compilation, which PostgreSQL goes without when it is not there.
+const REMOVE_COMPILER: &str =
+    "rm -f /usr/lib/postgresql/15/lib/llvmjit* /usr/lib/*/libLLVM* /usr/lib/*/libz3*";
 
 /// The archive, made if the cache lacks it.
 pub(crate) fn ensure(layout: &Layout, progress: &Progress) -> Result<PathBuf> {
-    let dir = layout.cache.join("postgresql-15");
+    let dir = layout.cache.join(format!("postgresql-15-{RECIPE}"));
     let archive = dir.join("postgresql.tar");
     if archive.exists() {
         return Ok(archive);
@@ -55,7 +62,9 @@ pub(crate) fn ensure(layout: &Layout, progress: &Progress) -> Result<PathBuf> {
         run::logged(&mut command, &dir.join("build.log"))
     })?;
     progress.run("pack the PostgreSQL image", || {
-        move_user(&root)?;
+        for script in [MOVE_USER, REMOVE_COMPILER] {
+            inside(&root, script).context("preparing the root of the PostgreSQL image")?;
+        }
         let path =
             "PATH=/usr/lib/postgresql/15/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         let env = vec![path.to_owned(), "LANG=C.UTF-8".to_owned()];
@@ -65,8 +74,8 @@ pub(crate) fn ensure(layout: &Layout, progress: &Progress) -> Result<PathBuf> {
     Ok(archive)
 }
 
-fn move_user(root: &Path) -> Result<()> {
+fn inside(root: &Path, script: &str) -> Result<()> {
     let mut command = run::command("chroot", [root.as_os_str()]);
-    command.args(["/bin/sh", "-euc", MOVE_USER]);
-    run::output(&mut command).map(drop).context("moving the postgres user to uid 26")
+    command.args(["/bin/sh", "-euc", script]);
+    run::output(&mut command).map(drop)
 }
