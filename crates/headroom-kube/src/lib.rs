@@ -8,7 +8,17 @@
 //! - [`usage`]: what the kubelets measure; [`wal`]: what an instance says of its WAL.
 //! - [`events`]: Kubernetes Events for people; [`lease`]: who may write.
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
-#![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::needless_pass_by_value,
+        clippy::panic,
+        clippy::unwrap_used,
+        clippy::wildcard_enum_match_arm
+    )
+)]
 
 pub mod connect;
 pub mod events;

@@ -3,7 +3,17 @@
 //! Everything that decides is in `headroom-engine` and `headroom-core`, everything that talks to Kubernetes in
 //! `headroom-kube`. What is left here is wiring.
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
-#![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::needless_pass_by_value,
+        clippy::panic,
+        clippy::unwrap_used,
+        clippy::wildcard_enum_match_arm
+    )
+)]
 
 pub mod args;
 pub mod election;

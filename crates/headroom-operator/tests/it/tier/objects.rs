@@ -174,7 +174,7 @@ impl World {
             },
         });
         let pod = self.tier.create(&self.path("pods", ""), &pod).await;
-        self.pod_uid = pod["metadata"]["uid"].as_str().expect("a uid").to_owned();
+        pod["metadata"]["uid"].as_str().expect("a uid").clone_into(&mut self.pod_uid);
         let status = json!({"status": {
             "phase": "Running", "podIP": "127.0.0.1",
             "conditions": [{"type": "Ready", "status": "True"}],
