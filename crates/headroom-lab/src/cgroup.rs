@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::error::PrerequisiteError;
 use crate::files;
 use crate::identity::Identity;
 use crate::layout::{Layout, Node};
@@ -185,20 +186,30 @@ fn make(root: &Path, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Passes every controller of a v2 group on to its children.
+/// Controllers without which the kubelet does not start on a v2 host.
+const NEEDED: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+
+/// Passes the controllers of a v2 group on to its children; those that the kubelet can do without, if they let themselves.
 fn delegate(group: &Path) -> Result<()> {
     let available = files::read(&group.join("cgroup.controllers"))?;
     let control = group.join("cgroup.subtree_control");
     let enabled = files::read(&control)?;
-    for name in
-        available.split_whitespace().filter(|name| !enabled.split_whitespace().any(|have| have == *name))
-    {
-        std::fs::write(&control, format!("+{name}")).with_context(|| {
-            format!(
-                "passing controller {name} on in {} (processes directly in that cgroup forbid it)",
-                group.display()
-            )
-        })?;
+    let has = |list: &str, name: &str| list.split_whitespace().any(|have| have == name);
+    if let Some(lacking) = NEEDED.iter().find(|name| !has(&available, name)) {
+        let missing = format!("the cgroup {} has no controller {lacking}", group.display());
+        return Err(PrerequisiteError::new(
+            missing,
+            "pass it on from the parent cgroup (cgroup.subtree_control)",
+        )
+        .into());
+    }
+    for name in available.split_whitespace().filter(|name| !has(&enabled, name)) {
+        let passed = std::fs::write(&control, format!("+{name}"));
+        if NEEDED.contains(&name) {
+            let busy = "processes directly in that cgroup forbid it: move them into a child first";
+            passed
+                .with_context(|| format!("passing controller {name} on in {} ({busy})", group.display()))?;
+        }
     }
     Ok(())
 }
@@ -274,10 +285,19 @@ mod tests {
     #[test]
     fn delegation_passes_on_only_what_is_not_passed_on_yet() {
         let group = tempfile::tempdir().unwrap();
-        std::fs::write(group.path().join("cgroup.controllers"), "cpu memory\n").unwrap();
-        std::fs::write(group.path().join("cgroup.subtree_control"), "cpu\n").unwrap();
+        std::fs::write(group.path().join("cgroup.controllers"), "cpu cpuset memory pids\n").unwrap();
+        std::fs::write(group.path().join("cgroup.subtree_control"), "cpu cpuset pids\n").unwrap();
         delegate(group.path()).unwrap();
         assert_eq!(std::fs::read_to_string(group.path().join("cgroup.subtree_control")).unwrap(), "+memory");
+    }
+
+    #[test]
+    fn a_group_without_a_needed_controller_is_told_with_the_next_step() {
+        let group = tempfile::tempdir().unwrap();
+        std::fs::write(group.path().join("cgroup.controllers"), "cpu memory pids\n").unwrap();
+        std::fs::write(group.path().join("cgroup.subtree_control"), "").unwrap();
+        let error = delegate(group.path()).unwrap_err().to_string();
+        assert!(error.contains("no controller cpuset") && error.contains("next:"), "{error}");
     }
 
     #[test]

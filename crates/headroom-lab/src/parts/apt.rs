@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::error::PrerequisiteError;
 use crate::progress::Progress;
-use crate::run;
+use crate::{files, run};
 
 /// A program (or file) and the Debian package that brings it.
 struct Need {
@@ -52,17 +52,48 @@ pub(crate) fn ensure(progress: &Progress, control_plane_only: bool) -> Result<()
     }
     progress.run(format!("install {list}"), || {
         run::output(apt().args(["update", "-q"])).context("refreshing the package lists")?;
+        let _no_services = NoServices::begin()?;
         run::output(apt().args(["install", "-q", "-y", "--no-install-recommends"]).args(&missing))
             .map(drop)
             .with_context(|| format!("installing {list}"))
     })
 }
 
-/// Packages install services that start at once on a systemd host; the lab runs its own and wants none of them.
 fn apt() -> std::process::Command {
     let mut command = run::command("apt-get", [""; 0]);
-    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
     command
+}
+
+/// Asked by every package before it starts a service; 101 is "no" (invoke-rc.d(8)).
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// etcd and containerd would start services on the host at once; the lab runs its own. A policy of the host's own stays.
+struct NoServices {
+    made: bool,
+}
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let path = Path::new(POLICY);
+        let made = !path.exists();
+        if made {
+            files::write(path, "#!/bin/sh\nexit 101\n")?;
+            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(path, executable)
+                .with_context(|| format!("making {POLICY} executable"))?;
+        }
+        Ok(Self { made })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.made {
+            // The next `up` that installs something overwrites one that stays.
+            let _ = std::fs::remove_file(POLICY);
+        }
+    }
 }
 
 fn missing(control_plane_only: bool, present: impl Fn(&str) -> bool) -> Vec<&'static str> {
