@@ -1,6 +1,7 @@
 //! What the watches, quorum reads and our own writes have shown, folded at once.
 
 pub(crate) mod entry;
+mod flat;
 pub(crate) mod kept;
 mod list;
 mod read;

@@ -7,7 +7,7 @@ use headroom_core::{
     action::RaiseClusterSizes,
     names::{ClusterKey, InstanceName, NodeName, Text, VolumeName},
     observation::{
-        ClaimSeen, ClusterSeen, Evidence, Freshness, Growable, MemberSeen, StorageMeta, Suspension,
+        ClaimSeen, ClusterSeen, Evidence, Freshness, Growable, MemberSeen, Obstacle, StorageMeta, Suspension,
     },
     report::Problem,
 };
@@ -158,7 +158,7 @@ fn observe(
             evidence.samples.insert(uid.clone(), held.samples.clone());
         }
         if let Some(obstacle) = &held.obstacle {
-            evidence.obstacles.insert(uid.clone(), obstacle.clone());
+            evidence.obstacles.insert(uid.clone(), Obstacle::clone(obstacle));
         }
         if let Some((_, since)) = held.waiting {
             evidence.waiting_since.insert(uid.clone(), since);

@@ -1,5 +1,7 @@
 //! Answers to our own requests.
 
+use alloc::boxed::Box;
+
 use headroom_core::{
     Action, Bytes, Timestamp,
     names::{ClusterKey, Uid},
@@ -110,7 +112,8 @@ impl Engine {
             Asked::Act(Action::Resize(resize)) => {
                 let slow = matches!(obstacle.cause, ObstacleCause::Throttled | ObstacleCause::Unavailable);
                 if let Some(held) = self.claim_mut(key, &resize.claim.uid) {
-                    held.obstacle = Some(again(held.obstacle.take(), obstacle, resize.to));
+                    let known = held.obstacle.take().map(|known| *known);
+                    held.obstacle = Some(Box::new(again(known, obstacle, resize.to)));
                 }
                 if slow && retry_after_s.is_some() {
                     // The server asks everybody to wait, not this claim alone.

@@ -4,6 +4,7 @@ use headroom_core::{Timestamp, names::ClusterKey, observation::Freshness};
 
 use super::Engine;
 use crate::{
+    StorageSeen,
     desk::Desk,
     snapshot::{ClusterView, Explanation, Totals, View},
     view::{self, Case, Ground, Surroundings},
@@ -55,6 +56,11 @@ impl Engine {
             Ground::Refuse(problem) => Err(Some(problem)),
             Ground::Release(_) | Ground::Nothing => Err(None),
         }
+    }
+
+    /// Our object of a Cluster, as it is known.
+    pub fn storage(&self, key: &ClusterKey) -> Option<&StorageSeen> {
+        self.index.storage(key)
     }
 
     /// What was counted.

@@ -1,6 +1,9 @@
 //! What is held of one Cluster.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use headroom_core::{
     Bytes, Timestamp,
@@ -9,7 +12,7 @@ use headroom_core::{
     usage::Samples,
 };
 
-use super::kept::Kept;
+use super::{flat::Flat, kept::Kept};
 use crate::{Kind, StorageSeen};
 
 /// Everything of one Cluster: objects, and evidence beside the object it speaks of, so that it goes with it.
@@ -20,9 +23,9 @@ pub(crate) struct Entry {
     /// The Cluster.
     pub(crate) cluster: Option<Kept<ClusterSeen>>,
     /// Its claims by name.
-    pub(crate) claims: BTreeMap<ObjectName, Kept<ClaimHeld>>,
+    pub(crate) claims: Flat<ObjectName, Kept<ClaimHeld>>,
     /// Its instance pods by name.
-    pub(crate) pods: BTreeMap<ObjectName, Kept<PodHeld>>,
+    pub(crate) pods: Flat<ObjectName, Kept<PodHeld>>,
     /// Kinds of which an object of this Cluster could not be decoded, and since when.
     pub(crate) unreadable: BTreeMap<Kind, Unreadable>,
     /// What the primary's status endpoint said.
@@ -47,7 +50,7 @@ pub(crate) struct ClaimHeld {
     /// Usage of this very claim (by uid).
     pub(crate) samples: Samples,
     /// The last refusal.
-    pub(crate) obstacle: Option<Obstacle>,
+    pub(crate) obstacle: Option<Box<Obstacle>>,
     /// The request that is above the capacity, and since when.
     pub(crate) waiting: Option<(Bytes, Timestamp)>,
 }
@@ -87,8 +90,8 @@ impl Entry {
         Self {
             storage: None,
             cluster: None,
-            claims: BTreeMap::new(),
-            pods: BTreeMap::new(),
+            claims: Flat::new(),
+            pods: Flat::new(),
             unreadable: BTreeMap::new(),
             wal: None,
             obstacles: BTreeMap::new(),
