@@ -6,7 +6,7 @@ use std::{io::Write, process::ExitCode, sync::Arc, time::Instant};
 
 pub mod args;
 #[cfg(feature = "cluster")]
-mod cluster;
+pub mod cluster;
 pub mod html;
 pub mod junit;
 pub mod machine;
@@ -19,7 +19,7 @@ pub mod terminal;
 pub mod world;
 
 use args::{Args, Output, WorldName};
-use headroom_scenario::{Cell, Outcome};
+use headroom_scenario::Cell;
 use matrix::{Matrix, Plan};
 use world::Worlds;
 
@@ -78,7 +78,7 @@ fn run(args: &Args) -> Result<u8, String> {
     worlds.close();
     publish(args, &matrix)?;
     talk(&format!("took {:.1} s", began.elapsed().as_secs_f32()));
-    Ok(code(&matrix))
+    Ok(matrix.exit_code())
 }
 
 fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Matrix {
@@ -118,18 +118,6 @@ fn publish(args: &Args, matrix: &Matrix) -> Result<(), String> {
     }
     talk(&format!("report: {}", folder.join("report.html").display()));
     Ok(())
-}
-
-/// What the run says to a script.
-fn code(matrix: &Matrix) -> u8 {
-    let any = |outcome| matrix.reports.iter().any(|report| report.outcome == outcome);
-    if any(Outcome::Failed) {
-        exit::FAILED
-    } else if any(Outcome::Inconclusive) {
-        exit::INCONCLUSIVE
-    } else {
-        exit::PASSED
-    }
 }
 
 /// Data goes to standard output.

@@ -6,7 +6,9 @@ use std::{
     thread,
 };
 
-use headroom_scenario::{Act, Cell, Report, Step, Strike, World, run_cell};
+use headroom_scenario::{Act, Cell, Outcome, Report, Step, Strike, World, run_cell};
+
+use crate::exit;
 
 /// A run of the matrix.
 pub struct Matrix {
@@ -16,6 +18,20 @@ pub struct Matrix {
     pub seed: u64,
     /// One report per cell, in the order of the catalogue.
     pub reports: Vec<Report>,
+}
+
+impl Matrix {
+    /// What the run says to a script: a failure counts more than a moment that never came.
+    pub fn exit_code(&self) -> u8 {
+        let any = |outcome| self.reports.iter().any(|report| report.outcome == outcome);
+        if any(Outcome::Failed) {
+            exit::FAILED
+        } else if any(Outcome::Inconclusive) {
+            exit::INCONCLUSIVE
+        } else {
+            exit::PASSED
+        }
+    }
 }
 
 /// What to run and how.

@@ -1,0 +1,100 @@
+//! The program as scripts meet it: exit codes, streams, files.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn e2e(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom-e2e"));
+    command.args(words).env("NO_COLOR", "1").output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Runs it and demands an exit code and a part of what is said on standard error.
+#[track_caller]
+fn check(words: &[&str], code: i32, said: &str) -> String {
+    let output = e2e(words);
+    let (data, talk) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{words:?}\n{data}\n{talk}");
+    assert!(talk.contains(said), "{said:?} is not said: {talk}");
+    assert!(!data.contains('\u{1b}') && !talk.contains('\u{1b}'), "no colour outside a terminal");
+    data
+}
+
+#[test]
+fn a_cell_that_passes_ends_with_zero_and_a_plain_closing_line() {
+    let data = check(&["--filter", "p0_00_at_the_limit@t1"], 0, "took");
+    assert_eq!(data.lines().last(), Some("1 passed, 0 failed"), "{data}");
+}
+
+#[test]
+fn a_blank_is_skipped_and_its_reason_is_printed() {
+    let data = check(&["--filter", "p0_00_smaller_member_is_repaired@t1"], 0, "");
+    assert!(data.contains("one instance has no sibling"), "{data}");
+    assert_eq!(data.lines().last(), Some("0 passed, 0 failed, 1 skipped"), "{data}");
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_bad_usage_with_a_suggestion() {
+    let data = check(&["--filter", "p0_00_at_the_limmit"], 3, "did you mean p0_00_at_the_limit,");
+    assert_eq!(data, "");
+    check(&["--filter", "*repaired@t1", "--topology", "t2"], 3, "matches nothing in these topologies");
+}
+
+#[test]
+fn an_unknown_topology_or_option_is_bad_usage() {
+    check(&["--topology", "t4"], 3, "possible values: t1, t2, t3");
+    check(&["--world", "clutser"], 3, "a similar value exists: 'cluster'");
+    check(&["--nonsense"], 3, "unexpected argument");
+}
+
+#[test]
+fn seeds_are_for_the_simulator() {
+    let data = check(&["--filter", "*limit@t1", "--seeds", "3"], 0, "1 cells × 3 seeds, each twice");
+    assert!(data.starts_with("6 runs of 3 seeds, 0 findings"), "{data}");
+}
+
+#[test]
+fn help_shows_examples_and_exit_codes_on_standard_output() {
+    let data = check(&["--help"], 0, "");
+    for part in ["Examples:", "cargo e2e --world cluster", "Exit codes: 0 all passed", "--seeds"] {
+        assert!(data.contains(part), "{part} is missing");
+    }
+}
+
+#[test]
+fn a_list_names_each_cell_and_runs_nothing() {
+    let data = check(&["--list", "--topology", "T2"], 0, "");
+    assert!(data.lines().all(|line| line.contains("@t2 ")), "{data}");
+    assert_eq!(data.lines().count(), 10);
+}
+
+#[test]
+fn json_on_standard_output_is_the_report_and_the_report_folder_holds_three_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("deep/report");
+    let words =
+        ["--filter", "*limit@t2", "-o", "json", "--report", report.to_str().expect("UTF-8"), "--seed", "5"];
+    let data = check(&words, 0, "report.html");
+    let value: Value = serde_json::from_str(&data).expect("JSON");
+    assert_eq!((value["seed"].as_u64(), value["world"].as_str()), (Some(5), Some("sim")));
+    let classes: std::collections::BTreeSet<&str> = value["results"][0]["assertions"]
+        .as_array()
+        .expect("assertions")
+        .iter()
+        .filter_map(|one| one["class"].as_str())
+        .collect();
+    assert_eq!(classes, ["control", "data", "functional", "storage", "timing"].into());
+    let read = |name: &str| std::fs::read_to_string(report.join(name)).expect(name);
+    assert_eq!(read("report.json"), data);
+    assert!(read("junit.xml").starts_with("<?xml"));
+    assert!(read("report.html").contains("<svg"));
+}
+
+#[test]
+fn a_report_folder_that_cannot_be_made_is_named() {
+    check(&["--filter", "*limit@t1", "--report", "/proc/nowhere"], 3, "/proc/nowhere");
+}

@@ -1,0 +1,9 @@
+//! The matrix on the simulator, its reports, and the command line.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod command;
+mod determinism;
+mod golden;
+mod jobs;
+mod made;
+mod reports;
