@@ -15,7 +15,12 @@ fn main() {
         let started = std::time::Instant::now();
         let report = run(&scenario, &mut world);
         let wall = started.elapsed();
-        println!("{} {} ({} s simulated in {wall:?})", report.full_id, report.outcome.name(), report.duration_ms / 1000);
+        println!(
+            "{} {} ({} s simulated in {wall:?})",
+            report.full_id,
+            report.outcome.name(),
+            report.duration_ms / 1000
+        );
         if let Some(why) = &report.why {
             println!("  {why}");
         }
@@ -25,7 +30,11 @@ fn main() {
         if verbose || report.outcome != Outcome::Passed {
             for entry in &report.trace.entries {
                 if verbose || !matches!(entry.what, What::Usage { .. } | What::Acknowledged(_)) {
-                    println!("  {:>9.3} {:?}", f64::from(u32::try_from(entry.at_ms).unwrap_or(0)) / 1000.0, entry.what);
+                    println!(
+                        "  {:>9.3} {:?}",
+                        f64::from(u32::try_from(entry.at_ms).unwrap_or(0)) / 1000.0,
+                        entry.what
+                    );
                 }
             }
         }

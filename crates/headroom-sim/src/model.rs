@@ -184,6 +184,50 @@ impl Model {
         answer
     }
 
+    /// A user edits a Cluster.
+    pub fn edit_cluster(&mut self, name: &Name, edit: impl FnOnce(&mut Cluster)) {
+        self.api.update_cluster(name, edit);
+    }
+
+    /// A user raises a claim by hand.
+    ///
+    /// # Errors
+    /// As Kubernetes refuses it.
+    pub fn patch_claim(&mut self, name: &str, to: u64) -> Result<(), apiserver::ApiError> {
+        self.api.patch_claim(name, None, to).map(|_| ())
+    }
+
+    /// What the storage driver answers to the next `ControllerExpandVolume` calls; then it works again.
+    pub fn driver_answers(&mut self, errors: Vec<DriverError>) {
+        self.driver_errors = errors;
+    }
+
+    /// The driver refuses larger volumes than this as out of range.
+    pub fn set_largest_volume(&mut self, bytes: Option<u64>) {
+        self.largest_volume = bytes;
+    }
+
+    /// Sets a ResourceQuota on `requests.storage`.
+    pub fn set_quota(&mut self, bytes: Option<u64>) {
+        self.api.quota = bytes;
+    }
+
+    /// Sets a LimitRange's maximum per claim.
+    pub fn set_limit_range(&mut self, bytes: Option<u64>) {
+        self.api.limit_range = bytes;
+    }
+
+    /// Sets `allowVolumeExpansion` of the StorageClass.
+    pub fn set_class(&mut self, expandable: bool) {
+        self.api.set_class(&"csi".into(), expandable);
+        self.settle_changes();
+    }
+
+    /// A user deletes a claim.
+    pub fn delete_claim(&mut self, name: &str) {
+        self.api.delete_claim(name);
+    }
+
     /// When the next event happens.
     pub fn next_at(&self) -> Option<Millis> {
         self.queue.next_at()
@@ -270,7 +314,7 @@ impl Model {
             Ev::Act(cluster) => self.act(&cluster),
             Ev::Raise(cluster, claim, to) => self.raise(&cluster, &claim, to),
             Ev::CreateClaims(cluster, instance) => self.create_claims(&cluster, &instance),
-            Ev::CreateJob(cluster, instance) => self.create_job(&cluster, &instance, true),
+            Ev::CreateJob(cluster, instance) => self.create_first_job(&cluster, &instance),
             Ev::Labels(cluster) => self.labels(&cluster),
             Ev::Primary(cluster, to, stage) => self.move_primary(&cluster, &to, stage),
             Ev::Crossing(cluster, generation) => self.crossing(&cluster, generation),

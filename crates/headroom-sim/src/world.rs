@@ -1,6 +1,7 @@
 //! The simulated world of one scenario: the model, headroom's engine, and the wire between them.
 
 mod acts;
+mod faults;
 mod gates;
 mod observe;
 mod operator;
@@ -8,7 +9,7 @@ mod requests;
 mod storage;
 mod translate;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use headroom_core::names::NodeName;
 use headroom_engine::{Kind, Request, Response, Ticket};
@@ -20,6 +21,7 @@ use crate::model::{
     Model, Settings,
     queue::{Millis, Queue},
 };
+pub use faults::Fault;
 use gates::{HeldRequest, Holds};
 use operator::Process;
 
@@ -54,6 +56,7 @@ pub struct SimWorld {
     trace: Trace,
     view: View,
     rows_told: u64,
+    faults: BTreeMap<u64, Fault>,
 }
 
 impl SimWorld {
@@ -73,6 +76,7 @@ impl SimWorld {
             trace: Trace::new(),
             view: View::new(),
             rows_told: 0,
+            faults: BTreeMap::new(),
         }
     }
 
@@ -86,9 +90,18 @@ impl SimWorld {
         self.model.now()
     }
 
-    /// Requests that headroom has sent so far.
+    /// Requests of headroom that have arrived at the API server so far.
     pub fn requests(&self) -> u64 {
-        self.process.requests
+        self.process.arrived
+    }
+
+    /// Lets `span` virtual milliseconds pass.
+    pub fn run_for(&mut self, span: Millis) {
+        let end = self.model.now() + span;
+        while self.next_at().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.model.pass(end);
     }
 
     /// When the next thing happens.

@@ -108,7 +108,11 @@ macro_rules! kind {
         pub fn $remove(&mut self, name: &str) {
             if let Some(object) = self.$field.remove(name) {
                 self.version += 1;
-                self.changes.push(Change { object: Object::$type(object), version: self.version, gone: true });
+                self.changes.push(Change {
+                    object: Object::$type(object),
+                    version: self.version,
+                    gone: true,
+                });
             }
         }
     };
@@ -213,7 +217,9 @@ impl ApiServer {
         }
         let forbidden = |words: String| {
             let name = &claim.meta.name;
-            Err(ApiError::Forbidden(format!("persistentvolumeclaims \"{name}\" is forbidden: {words}").into()))
+            Err(ApiError::Forbidden(
+                format!("persistentvolumeclaims \"{name}\" is forbidden: {words}").into(),
+            ))
         };
         let name = &claim.meta.name;
         let Some(capacity) = claim.capacity else {

@@ -24,6 +24,8 @@ pub struct Controller {
     primary_down: Option<Millis>,
     /// A failover or switchover is on its way.
     moving: bool,
+    /// The first instance's claims are there and its job is about to be.
+    creating: bool,
     /// Claims whose raise is decided and not yet written.
     raising: std::collections::BTreeSet<Name>,
     /// It was asked to come back by then.
@@ -50,7 +52,11 @@ impl Model {
         self.api.update_cluster(cluster, |cluster| status::show(lists, &mut cluster.status));
         // An instance whose server has just stopped is asked several times before CNPG goes on: 1.8 s (trace 12a).
         let silent = self.api.pods().any(|pod| {
-            pod.cluster == *cluster && pod.job.is_none() && !pod.ready && !pod.meta.deleting && pod.last_exit.is_some()
+            pod.cluster == *cluster
+                && pod.job.is_none()
+                && !pod.ready
+                && !pod.meta.deleting
+                && pod.last_exit.is_some()
         });
         let (low, high) = if silent { (1400, 2000) } else { (40, 260) };
         let delay = self.draws.range(Subsystem::Cnpg, cluster, low, high);
@@ -96,14 +102,7 @@ impl Model {
                 }
                 self.create_instance_pod(cluster, &instance);
             }
-            Move::Remove(instance) => {
-                let names: Vec<Name> =
-                    self.api.claims_of(&instance).map(|claim| claim.meta.name.clone()).collect();
-                for name in names {
-                    self.api.delete_claim(&name);
-                }
-                self.delete_pod(&instance);
-            }
+            Move::Remove(instance) => self.destroy(&instance),
             Move::DropJobs => self.drop_jobs(cluster),
             Move::FailOver(to) => self.begin_failover(cluster, &to),
             Move::Again(delay) => {
@@ -137,6 +136,9 @@ impl Model {
 
     /// Claims first, then `targetPrimary`, phase and job (trace 01).
     fn create_first(&mut self, cluster: &Name, instance: &Name) {
+        if let Some(controller) = self.controllers.get_mut(cluster) {
+            controller.creating = true;
+        }
         self.create_claims(cluster, instance);
         let target = instance.clone();
         self.api.update_cluster(cluster, |cluster| cluster.status.target_primary = Some(target));
@@ -147,6 +149,22 @@ impl Model {
         });
         let delay = self.draws.range(Subsystem::Cnpg, instance, 150, 250);
         self.queue.push(self.now + delay, Ev::CreateJob(cluster.clone(), instance.clone()));
+    }
+
+    /// Claims first, then the pod (traces 04, 10): scale-down, and `kubectl cnpg destroy`.
+    pub fn destroy(&mut self, instance: &Name) {
+        let names: Vec<Name> = self.api.claims_of(instance).map(|claim| claim.meta.name.clone()).collect();
+        for name in names {
+            self.api.delete_claim(&name);
+        }
+        self.delete_pod(instance);
+    }
+
+    pub(super) fn create_first_job(&mut self, cluster: &Name, instance: &Name) {
+        if let Some(controller) = self.controllers.get_mut(cluster) {
+            controller.creating = false;
+        }
+        self.create_job(cluster, instance, true);
     }
 
     /// New claims are born at the size in the spec, whatever their siblings have (traces 05, 16; fact 19). Data is

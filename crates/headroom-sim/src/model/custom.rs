@@ -20,4 +20,3 @@ pub struct Custom {
     /// Its status, once written.
     pub status: Option<Arc<DynamicStorageStatus>>,
 }
-

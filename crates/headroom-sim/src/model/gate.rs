@@ -33,6 +33,10 @@ impl Gates {
         list.as_ref().is_some_and(|waiting| !waiting.is_empty())
     }
 
+    pub(super) fn node_is_held(&self) -> bool {
+        self.node.is_some()
+    }
+
     pub(super) fn hold_controller(&mut self, claim: &Name) -> bool {
         Self::join(&mut self.controller, claim)
     }

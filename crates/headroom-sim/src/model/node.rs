@@ -70,7 +70,10 @@ impl Model {
     pub(super) fn plan_node_expansion(&mut self, name: &Name) {
         let Some(claim) = self.api.claim(name).cloned() else { return };
         let mounted = self.api.pods().any(|pod| {
-            pod.instance == claim.instance && pod.phase == PodPhase::Running && pod.node.is_some() && !pod.meta.deleting
+            pod.instance == claim.instance
+                && pod.phase == PodPhase::Running
+                && pod.node.is_some()
+                && !pod.meta.deleting
         });
         if mounted {
             let most = self.settings.sync_period * 14 / 10;
@@ -111,9 +114,15 @@ impl Model {
             self.job_pod_started(&pod);
             return;
         }
-        // A container start is a sync of its pod (trace 12a).
-        for claim in self.claims_waiting_for_node(&pod.instance) {
-            self.node_expand(&claim);
+        // A container start is a sync of its pod: what waits for the node comes first (trace 12a).
+        let waiting = self.claims_waiting_for_node(&pod.instance);
+        if !waiting.is_empty() && !self.gates.node_is_held() {
+            for claim in waiting {
+                self.node_expand(&claim);
+            }
+            let delay = self.draws.range(Subsystem::Node, name, 110, 200);
+            self.queue.push(self.now + delay, Ev::Start(name.clone(), uid));
+            return;
         }
         let again = pod.last_exit.is_some();
         let since = self.now;
@@ -201,6 +210,15 @@ impl Model {
         let stop = if matches!(pod.container, Container::Running(_)) { (400, 900) } else { (100, 250) };
         let delay = self.draws.range(Subsystem::Node, name, stop.0, stop.1);
         self.queue.push(self.now + delay, Ev::Stopped(name.clone(), pod.meta.uid));
+    }
+
+    /// `delete pod --grace-period=0 --force`: the object goes within 0.3 s (trace 09).
+    pub fn force_delete_pod(&mut self, name: &Name) {
+        let Some(pod) = self.api.pod(name).cloned() else { return };
+        self.api.update_pod(name, |pod| pod.meta.deleting = true);
+        self.server_down(&pod.cluster, &pod.instance);
+        let delay = self.draws.range(Subsystem::Node, name, 100, 250);
+        self.queue.push(self.now + delay, Ev::Removed(name.clone(), pod.meta.uid));
     }
 
     pub(super) fn stopped(&mut self, name: &Name, uid: u64) {

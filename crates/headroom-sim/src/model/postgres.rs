@@ -180,7 +180,10 @@ impl Database {
     }
 
     fn serving(&self) -> bool {
-        self.primary.as_ref().and_then(|name| self.servers.get(name)).is_some_and(|server| server.up && server.ready)
+        self.primary
+            .as_ref()
+            .and_then(|name| self.servers.get(name))
+            .is_some_and(|server| server.up && server.ready)
     }
 
     /// What flows from now on.

@@ -54,7 +54,10 @@ impl Model {
     pub(super) fn request_changed(&mut self, claim: &Claim) {
         let grows = claim.capacity.is_some_and(|capacity| claim.requested > capacity);
         let expandable = claim.class.as_ref().is_some_and(|class| self.dynamic.contains(class));
-        if grows && expandable && !self.resizer_busy.contains(&claim.meta.name) {
+        // What is being tried, or was refused, is repeated by its own timer.
+        let tried = claim.allocated == Some(claim.requested)
+            && matches!(claim.step, Step::ControllerInProgress | Step::ControllerInfeasible);
+        if grows && !tried && expandable && !self.resizer_busy.contains(&claim.meta.name) {
             self.resizer_busy.insert(claim.meta.name.clone());
             let delay = self.draws.range(Subsystem::Storage, &claim.meta.name, 15, 80);
             self.queue.push(self.now + delay, Ev::ControllerMark(claim.meta.name.clone(), claim.meta.uid));
@@ -102,7 +105,9 @@ impl Model {
 
     fn driver_error(&mut self, target: u64) -> Option<DriverError> {
         if self.largest_volume.is_some_and(|most| target > most) {
-            return Some(DriverError::Infeasible("rpc error: code = OutOfRange desc = volume would exceed the pool"));
+            return Some(DriverError::Infeasible(
+                "rpc error: code = OutOfRange desc = volume would exceed the pool",
+            ));
         }
         if self.driver_errors.is_empty() { None } else { Some(self.driver_errors.remove(0)) }
     }

@@ -36,7 +36,10 @@ impl SimWorld {
         self.expect(&Fact::Healthy, Wait::Ready)?;
         if let Some((volume, percent)) = &fixture.filled {
             self.fill(volume, *percent)?;
-            self.expect(&Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(1)), Wait::Decision)?;
+            self.expect(
+                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(1)),
+                Wait::Decision,
+            )?;
         }
         let custom = Custom {
             meta: named(&CLUSTER.into()),
@@ -47,10 +50,7 @@ impl SimWorld {
         };
         self.model.change(|model| model.api.insert_custom(custom));
         self.absorb();
-        self.expect(&Fact::Settled, Wait::Decision).or_else(|error| {
-            // A planned growth that is wanted from the first moment is no fault of the fixture.
-            if self.view.storage.as_ref().is_some_and(|storage| !storage.volumes.is_empty()) { Ok(()) } else { Err(error) }
-        })?;
+        self.expect(&Fact::Accepted, Wait::Decision)?;
         self.push(What::FixtureReady);
         Ok(())
     }
@@ -99,12 +99,7 @@ impl SimWorld {
     pub(super) fn hit(&mut self, strike: &Strike) -> Result<(), WorldError> {
         self.push(What::Struck(strike.clone()));
         match strike {
-            Strike::KillOperator => {
-                self.stop_process(false);
-                let who: Name = "restart".into();
-                let delay = self.model.draws.range(Subsystem::Operator, &who, 700, 2500);
-                self.queue.push(self.model.now() + delay, Wire::Restart(self.process.epoch));
-            }
+            Strike::KillOperator => self.crash(),
             Strike::DeletePod(who) => {
                 let instance = self.instance(*who)?;
                 self.model.change(|model| model.delete_pod(&instance));
@@ -135,7 +130,9 @@ impl SimWorld {
         let (cluster, volume): (Name, Volume) = (CLUSTER.into(), translate::model_volume(volume));
         let primary = self.instance(Who::Primary)?;
         let capacity = self.model.file_system(&primary, &volume);
-        let goal = Goal::Content((u128::from(capacity) * u128::from(percent)).div_ceil(100).try_into().unwrap_or(u64::MAX));
+        let goal = Goal::Content(
+            (u128::from(capacity) * u128::from(percent)).div_ceil(100).try_into().unwrap_or(u64::MAX),
+        );
         let rate = self.model.draws.range(Subsystem::Application, &"fill".into(), 20, 50) * MIB;
         self.model.change(|model| model.set_filler(&cluster, volume, rate, goal));
         self.absorb();

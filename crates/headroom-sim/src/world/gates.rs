@@ -113,7 +113,8 @@ impl SimWorld {
                 }
             }
         }
-        let growing = self.model.api().claims().any(|claim| claim.capacity.is_some_and(|size| size < claim.requested));
+        let growing =
+            self.model.api().claims().any(|claim| claim.capacity.is_some_and(|size| size < claim.requested));
         if withheld && !growing {
             self.reach(Gate::BeforeCompletion);
         }

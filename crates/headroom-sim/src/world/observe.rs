@@ -125,7 +125,9 @@ impl SimWorld {
 
 fn words(note: &NoteKind) -> EventText {
     match note {
-        NoteKind::GrowthStarted { volume, cause, from, to } => events::growth_started(volume, *cause, *from, *to),
+        NoteKind::GrowthStarted { volume, cause, from, to } => {
+            events::growth_started(volume, *cause, *from, *to)
+        }
         NoteKind::GrowthCompleted { volume, from, to } => events::growth_completed(volume, *from, *to),
         NoteKind::GrowthStopped { volume, reason } => events::growth_stopped(volume, reason),
         NoteKind::Repairing { volume, instance, to } => events::repairing(volume, instance, *to),

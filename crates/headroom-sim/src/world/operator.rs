@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use headroom_engine::{Effect, Engine, EngineConfig, Event, Kind, Refusal, Request, Response, Role, Seen, Ticket};
+use headroom_engine::{
+    Effect, Engine, EngineConfig, Event, Kind, Refusal, Request, Response, Role, Seen, Ticket,
+};
 
 use super::{SimWorld, Wire, requests, storage, translate};
 use crate::model::{
@@ -30,8 +32,8 @@ pub(super) struct Process {
     tick_at: Option<Millis>,
     lease_free_at: Millis,
     leads: bool,
-    /// Requests sent so far by all processes.
-    pub(super) requests: u64,
+    /// Requests that have arrived so far, of all processes.
+    pub(super) arrived: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -51,7 +53,7 @@ impl Process {
             tick_at: None,
             lease_free_at: 0,
             leads: false,
-            requests: 0,
+            arrived: 0,
         }
     }
 }
@@ -213,7 +215,6 @@ impl SimWorld {
         let api: Name = "requests".into();
         match effect {
             Effect::Send(ticket, request) => {
-                self.process.requests += 1;
                 let slow = self.model.draws.one_in(Subsystem::Api, &api, 20);
                 let (low, high) = if slow { (30, 400) } else { (2, 15) };
                 let delay = self.model.draws.range(Subsystem::Api, &api, low, high);
@@ -234,6 +235,11 @@ impl SimWorld {
     /// A request reaches the API server.
     pub(super) fn request_arrives(&mut self, epoch: u64, ticket: Ticket, request: Box<Request>) {
         if self.hold_request(epoch, ticket, &request) {
+            return;
+        }
+        self.process.arrived += 1;
+        if let Some(fault) = self.faults.remove(&self.process.arrived) {
+            self.request_meets_fault(epoch, ticket, &request, fault);
             return;
         }
         let response = requests::apply(self, &request);

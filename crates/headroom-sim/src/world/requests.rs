@@ -150,7 +150,8 @@ fn own_answer(world: &SimWorld, name: &Name) -> Response {
 
 /// A refusal by code, and for a 403 by its words (experiments G6).
 fn refusal(error: ApiError) -> Refusal {
-    let because = |cause, words: &Name| Refusal::Because { cause, words: Text::from(&**words), retry_after_s: None };
+    let because =
+        |cause, words: &Name| Refusal::Because { cause, words: Text::from(&**words), retry_after_s: None };
     match error {
         ApiError::NotFound => Refusal::Gone,
         ApiError::Conflict | ApiError::TestFailed => Refusal::Conflict,

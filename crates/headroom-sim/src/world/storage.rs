@@ -10,8 +10,8 @@ use headroom_api::{
     status::{self, Refusal},
     time::span_from_text,
     v1alpha1::{
-        Budget, ClusterReference, ClusterSizeSync, EmergencyGrow, MaintenanceWindow, Mode, Shrink, TablespaceSpec,
-        VolumeSpec, VolumeStatus,
+        Budget, ClusterReference, ClusterSizeSync, EmergencyGrow, MaintenanceWindow, Mode, Shrink,
+        TablespaceSpec, VolumeSpec, VolumeStatus,
     },
     windows::WindowSchedule,
 };
@@ -92,10 +92,8 @@ pub(super) fn changed(spec: &DynamicStorageSpec, change: PolicyChange) -> Dynami
         PolicyChange::Limit(limit) => spec.storage.limit = limit.into(),
         PolicyChange::TargetBuffer(percent) => spec.storage.target_buffer = i32::from(percent),
         PolicyChange::Budget(per_day, reserved) => {
-            spec.storage.budget = Budget {
-                actions_per_day: i32::from(per_day),
-                reserved_for_emergency: i32::from(reserved),
-            };
+            spec.storage.budget =
+                Budget { actions_per_day: i32::from(per_day), reserved_for_emergency: i32::from(reserved) };
         }
     }
     spec
@@ -155,7 +153,8 @@ fn windows(spec: &DynamicStorageSpec) -> BTreeMap<VolumeName, WindowSpec> {
 }
 
 fn published(status: &DynamicStorageStatus) -> Published {
-    let states = each_volume(status).filter_map(|(name, volume)| Some((name, state(volume.state.as_deref()?)?)));
+    let states =
+        each_volume(status).filter_map(|(name, volume)| Some((name, state(volume.state.as_deref()?)?)));
     Published {
         generation: status.observed_generation.and_then(|generation| u64::try_from(generation).ok()),
         stalled: condition(status, ConditionType::Stalled),

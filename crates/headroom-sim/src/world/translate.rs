@@ -6,8 +6,8 @@ use headroom_core::{
     Bytes, Timestamp,
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
-        ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Fenced, Growable, PodSeen, Primary, ResizeStep,
-        Resizing, VolumeSpecSeen,
+        ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Fenced, Growable, PodSeen, Primary,
+        ResizeStep, Resizing, VolumeSpecSeen,
     },
     usage::Sample,
 };
@@ -198,7 +198,12 @@ pub(super) fn pod(pod: &Pod) -> Seen {
         container,
         last_exit: pod.last_exit.map(|exit| ContainerExit { code: exit.code, at: timestamp(exit.at) }),
     };
-    Seen::Pod(key(&pod.cluster), InstanceName::from(&*pod.instance), version(pod.meta.version), Box::new(seen))
+    Seen::Pod(
+        key(&pod.cluster),
+        InstanceName::from(&*pod.instance),
+        version(pod.meta.version),
+        Box::new(seen),
+    )
 }
 
 /// Lines of a kubelet's summary.

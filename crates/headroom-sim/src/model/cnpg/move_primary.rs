@@ -31,7 +31,8 @@ impl Model {
             return;
         }
         controller.primary_down = None;
-        let Some(old) = self.api.cluster(cluster).and_then(|cluster| cluster.status.current_primary.clone()) else {
+        let Some(old) = self.api.cluster(cluster).and_then(|cluster| cluster.status.current_primary.clone())
+        else {
             return;
         };
         let reason: Name = format!("Initiating a failover from {old}").into();
@@ -39,7 +40,8 @@ impl Model {
             cluster.status.phase = Some(phase::FAILING_OVER);
             cluster.status.reason = Some(reason);
         });
-        let flickers = self.api.instance_pod(&old).is_some_and(|pod| matches!(pod.container, Container::Running(_)));
+        let flickers =
+            self.api.instance_pod(&old).is_some_and(|pod| matches!(pod.container, Container::Running(_)));
         let mut at = self.now;
         let mut stages = vec![(Stage::Pending, 20, 60)];
         if flickers {
@@ -75,7 +77,9 @@ impl Model {
     }
 
     fn label_old_primary(&mut self, cluster: &Name) {
-        if let Some(old) = self.api.cluster(cluster).and_then(|cluster| cluster.status.current_primary.clone()) {
+        if let Some(old) =
+            self.api.cluster(cluster).and_then(|cluster| cluster.status.current_primary.clone())
+        {
             self.api.update_pod(&old, |pod| pod.role = Some(Role::Unhealthy));
         }
     }
@@ -90,7 +94,9 @@ impl Model {
             Stage::Flicker => self.set_target(cluster, current),
             Stage::Target => self.set_target(cluster, Some(to.clone())),
             Stage::Demote => {
-                let Some(pod) = current.and_then(|name| self.api.instance_pod(&name).cloned()) else { return };
+                let Some(pod) = current.and_then(|name| self.api.instance_pod(&name).cloned()) else {
+                    return;
+                };
                 if let Container::Running(since) = pod.container {
                     self.exit(&pod.meta.name, pod.meta.uid, since, 0);
                 }

@@ -36,7 +36,8 @@ pub enum Move {
 
 /// A server that ended with another code than 4 is failed over 9 s after its stop (experiments G2b).
 const FAILOVER_AFTER: Millis = 7200;
-const DISK_REASON: &str = "Insufficient disk space detected in one or more pods is preventing PostgreSQL from running.";
+const DISK_REASON: &str =
+    "Insufficient disk space detected in one or more pods is preventing PostgreSQL from running.";
 
 /// What to do now.
 pub fn plan(api: &ApiServer, cluster: &Cluster, memory: &Controller, now: Millis) -> Vec<Move> {
@@ -46,7 +47,7 @@ pub fn plan(api: &ApiServer, cluster: &Cluster, memory: &Controller, now: Millis
         // `ensureNoFailoverOnFullDisk` returns before anything else is looked at, sizes included.
         return vec![Move::Phase(phase::DISK, Some(DISK_REASON.into())), Move::Again(10_000)];
     }
-    if memory.moving {
+    if memory.moving || memory.creating {
         return Vec::new();
     }
     let mut moves = Vec::new();
@@ -121,9 +122,18 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods:
     if api.jobs().any(|job| job.cluster == *name && !job.succeeded) {
         return Vec::new();
     }
+    // A claim that is being deleted while its pod lives is not acted on (trace 15, fact 16).
+    let doomed = |claim: &&crate::model::object::Claim| {
+        claim.meta.deleting && api.instance_pod(&claim.instance).is_some_and(|pod| !pod.meta.deleting)
+    };
+    if claims(api, name).iter().any(doomed) {
+        return Vec::new();
+    }
     let unready = pods.iter().any(|pod| !pod.ready || pod.meta.deleting);
     let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
-    let ghosts = claims(api, name).iter().any(|claim| claim.meta.deleting && api.instance_pod(&claim.instance).is_none());
+    let ghosts = claims(api, name)
+        .iter()
+        .any(|claim| claim.meta.deleting && api.instance_pod(&claim.instance).is_none());
     if unready || missing || ghosts {
         let switching = cluster.status.phase == Some(phase::SWITCHOVER);
         return if switching { Vec::new() } else { vec![waiting()] };
@@ -154,7 +164,8 @@ fn wants_pod(api: &ApiServer, instance: &Name) -> bool {
     let cluster = first.cluster.clone();
     let blocked = api.jobs().filter(|job| job.cluster == cluster).any(|job| unfinished(&job));
     let made = api.jobs().any(|job| job.instance == *instance && job.succeeded);
-    let usable = claims.all(|claim| !claim.meta.deleting && (claim.ready || made) && claim.capacity.is_some());
+    let usable =
+        claims.all(|claim| !claim.meta.deleting && (claim.ready || made) && claim.capacity.is_some());
     usable && !blocked && api.pod(instance).is_none()
 }
 

@@ -15,7 +15,7 @@ impl Model {
         for (volume, rate) in &database.rates {
             let content = database.content_at(volume, self.now);
             for instance in database.following() {
-                let end = self.file_system(instance, volume).saturating_sub(REFUSED_AT);
+                let end = self.end_of(database, instance, volume);
                 times.push(self.now + time_for(end.saturating_sub(content), *rate));
             }
             if let Some(filler) = database.filler.as_ref().filter(|filler| filler.volume == *volume)
@@ -81,29 +81,38 @@ impl Model {
         let mut stuck = Vec::new();
         for (volume, content) in &database.content {
             for instance in database.following() {
-                if *content + REFUSED_AT < self.file_system(instance, volume) {
+                if *content < self.end_of(database, instance, volume) {
                     continue;
                 }
                 if *instance == primary {
                     full.push(volume.clone());
-                } else if self.file_system(instance, volume) < self.file_system(&primary, volume) {
-                    // On equal volumes the primary refuses first, and what it refuses is never replayed.
-                    stuck.push(instance.clone());
+                } else {
+                    stuck.push((instance.clone(), volume.clone()));
                 }
             }
         }
         for volume in full {
             self.volume_full(cluster, &primary, &volume);
         }
-        for instance in stuck {
-            let code = self.code_when_full(cluster);
+        for (instance, volume) in stuck {
+            let code = self.code_when_full(cluster, &volume);
             self.panic_server(cluster, &instance, code);
         }
     }
 
+    /// Where the contents of a volume meet its end. A primary refuses an insert with some KiB left; what it refuses is
+    /// never replayed, so a replica on an equal volume has those left.
+    fn end_of(&self, database: &Database, instance: &Name, volume: &Volume) -> u64 {
+        let size = self.file_system(instance, volume);
+        if database.primary.as_ref() == Some(instance) { size.saturating_sub(REFUSED_AT) } else { size }
+    }
+
     fn volume_full(&mut self, cluster: &Name, primary: &Name, volume: &Volume) {
         let now = self.now;
+        let end = self.file_system(primary, volume).saturating_sub(REFUSED_AT);
         let Some(database) = self.databases.get_mut(cluster) else { return };
+        // What did not fit was not written.
+        database.content.entry(volume.clone()).and_modify(|content| *content = end.min(*content));
         if !database.full.insert(volume.clone()) {
             return;
         }
@@ -113,8 +122,9 @@ impl Model {
             database.filler = None;
         }
         // With WAL elsewhere the server runs on until its next checkpoint (experiments G2b).
-        let checkpoint = (*volume == Volume::Data && database.wal_apart)
-            .then(|| database.checkpointed + (now - database.checkpointed + 1).next_multiple_of(CHECKPOINT_TIMEOUT));
+        let checkpoint = (*volume == Volume::Data && database.wal_apart).then(|| {
+            database.checkpointed + (now - database.checkpointed + 1).next_multiple_of(CHECKPOINT_TIMEOUT)
+        });
         if concerned {
             self.happened.push(Happened::InsertFailed { no_space: true });
         }

@@ -6,14 +6,16 @@ use super::{Goal, REFUSED_AT, SEGMENT, Server, Start};
 use crate::model::{
     Ev, Happened, Model,
     draw::Subsystem,
-    object::{Container, Name, Volume},
+    object::{Container, Name, PENDING, Volume},
 };
 
 impl Model {
     /// What happens when the container of an instance starts.
     pub(in crate::model) fn server_start(&mut self, cluster: &Name, instance: &Name) -> Start {
+        let target = self.api.cluster(cluster).and_then(|cluster| cluster.status.target_primary.clone());
+        let demoted = target.is_some_and(|target| target != *instance && *target != *PENDING);
         let Some(database) = self.databases.get_mut(cluster) else { return Start::NeverReady };
-        let is_primary = database.primary.get_or_insert_with(|| instance.clone()) == instance;
+        let is_primary = database.primary.get_or_insert_with(|| instance.clone()) == instance && !demoted;
         let fresh = Server { up: false, ready: false, held: None, rebuild: false };
         let server = database.servers.entry(instance.clone()).or_insert(fresh);
         server.ready = false;
@@ -30,7 +32,10 @@ impl Model {
         }
         if is_primary && wal_apart && data_room <= REFUSED_AT {
             // Lives 6 to 7 s, then exit code 0 again (experiments G2b).
-            return Start::Fails { code: 0, after: self.draws.range(Subsystem::Server, instance, 6000, 7000) };
+            return Start::Fails {
+                code: 0,
+                after: self.draws.range(Subsystem::Server, instance, 6000, 7000),
+            };
         }
         if !is_primary && !self.fits(cluster, instance) {
             return Start::NeverReady;
@@ -48,9 +53,13 @@ impl Model {
         Start::Up { reports_after, ready_after: self.draws.range(Subsystem::Server, instance, low, high) }
     }
 
-    /// The exit code of a server that finds no room: pg_wal's own volume or a shared one gives 4.
-    pub(super) fn code_when_full(&self, cluster: &Name) -> i32 {
-        if self.databases.get(cluster).is_some_and(|database| database.wal_apart) { 0 } else { 4 }
+    /// The exit code of a server that finds no room: 4 for the volume that holds pg_wal, else 0 (experiments G2).
+    pub(super) fn code_when_full(&self, cluster: &Name, volume: &Volume) -> i32 {
+        if self.databases.get(cluster).is_some_and(|database| database.wal_volume() == *volume) {
+            4
+        } else {
+            0
+        }
     }
 
     /// Whether all contents and one WAL segment fit on an instance's volumes.

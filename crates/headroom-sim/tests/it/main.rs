@@ -1,0 +1,15 @@
+//! Conformance with recorded traces, determinism, and growth end to end on virtual time.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod conformance;
+mod determinism;
+mod growth;
+mod model;
+mod replay;
+mod story;
