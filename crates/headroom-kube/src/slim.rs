@@ -77,7 +77,8 @@ struct OnlyMetadata {
 
 impl<'de, T: Wire> Deserialize<'de> for Slim<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The text is kept until both parts are read, then dropped: one object at a time, not one page.
+        // The text is kept until both parts are read, then dropped: one object at a time, not one page. It is there as
+        // text because the API server writes `type` before `object`.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let OnlyMetadata { metadata: head } =
             serde_json::from_str(text.get()).map_err(serde::de::Error::custom)?;

@@ -97,6 +97,11 @@ async fn conversation(answers: Vec<(&'static str, String)>, events: usize) -> Ve
     events
 }
 
+/// A line of a watch as the API server writes it: the type comes first.
+fn line(kind: &str, object: &serde_json::Value) -> String {
+    format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n")
+}
+
 fn page(name: &str, version: &str, next: &str) -> String {
     let item = json!({"metadata": {"name": name, "resourceVersion": version}});
     json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version, "continue": next}, "items": [item]})
@@ -105,18 +110,27 @@ fn page(name: &str, version: &str, next: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_lists_by_pages_goes_on_from_bookmarks_and_lists_anew_when_it_has_expired() {
-    let bookmark = json!({"type": "BOOKMARK", "object": {
-        "kind": "StorageClass", "apiVersion": "storage.k8s.io/v1", "metadata": {"resourceVersion": "30"}}});
-    let odd = json!({"type": "ADDED", "object": {
-        "metadata": {"name": "odd", "resourceVersion": "31"}, "allowVolumeExpansion": "perhaps"}});
-    let expired = json!({"type": "ERROR", "object": {
-        "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old resource version"}});
+    let bookmark = line(
+        "BOOKMARK",
+        &json!({
+        "kind": "StorageClass", "apiVersion": "storage.k8s.io/v1", "metadata": {"resourceVersion": "30"}}),
+    );
+    let odd = line(
+        "ADDED",
+        &json!({
+        "metadata": {"name": "odd", "resourceVersion": "31"}, "allowVolumeExpansion": "perhaps"}),
+    );
+    let expired = line(
+        "ERROR",
+        &json!({
+        "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old resource version"}),
+    );
     let events = conversation(
         vec![
             ("limit=1", page("a", "10", "next")),
             ("continue=next", page("b", "20", "")),
-            ("resourceVersion=20", format!("{bookmark}\n")),
-            ("resourceVersion=30", format!("{odd}\n{expired}\n")),
+            ("resourceVersion=20", bookmark),
+            ("resourceVersion=30", odd + &expired),
             ("limit=1", page("b", "40", "")),
         ],
         9,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::tier::{FakeKubelet, Operator, Tier, Volume, World, tier};
+use crate::tier::{FakeKubelet, OPERATORS, Operator, Tier, Volume, World, tier};
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/headroom-system/leases/headroom";
 
@@ -53,6 +53,7 @@ fn ledger(storage: &Value) -> Vec<(String, String)> {
 #[tokio::test]
 async fn a_claim_grows_once_under_each_holder_of_the_lease() {
     let Some(tier) = tier().await else { return };
+    let _alone = OPERATORS.write().await;
     let world = World::new(&tier, "api-tier").await;
     world.storage(serde_json::json!({"limit": "5Gi", "shrink": {"enabled": false}})).await;
     let kubelet = FakeKubelet::start().await;

@@ -11,7 +11,7 @@ use headroom_engine::{Refusal, Request, Response, Seen};
 use headroom_kube::{connect, execute::Executor, known::Shared, wal::WalClient};
 use serde_json::{Value, json};
 
-use crate::tier::{ACCOUNT, Tier, World, tier};
+use crate::tier::{ACCOUNT, OPERATORS, Tier, World, tier};
 
 /// The executor as the operator uses it.
 async fn executor(tier: &Tier) -> Executor {
@@ -186,6 +186,7 @@ fn write(world: &World, of: &ObjectId, expect: &Version, sequence: u32) -> Reque
 #[tokio::test]
 async fn the_second_of_two_writers_is_refused() {
     let Some(tier) = tier().await else { return };
+    let _undisturbed = OPERATORS.read().await;
     let world = World::new(&tier, "api-tier").await;
     world.storage(json!({"limit": "5Gi"})).await;
     let (one, other) = (executor(&tier).await, executor(&tier).await);
@@ -212,6 +213,7 @@ async fn the_second_of_two_writers_is_refused() {
 #[tokio::test]
 async fn a_refusal_leaves_the_record_alone() {
     let Some(tier) = tier().await else { return };
+    let _undisturbed = OPERATORS.read().await;
     let world = World::new(&tier, "api-tier").await;
     world.storage(json!({"limit": "5Gi"})).await;
     let executor = executor(&tier).await;

@@ -10,7 +10,7 @@ use headroom_kube::{Client, Config, connect};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLock};
 
 pub(crate) use kubelet::{FakeKubelet, Volume};
 pub(crate) use objects::World;
@@ -21,6 +21,10 @@ pub(crate) const ACCOUNT: &str = "system:serviceaccount:headroom-system:headroom
 
 /// How long anything may take that happens by itself.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// An operator sees every namespace. A test that runs one takes this for writing, a test whose DynamicStorage nobody else
+/// may write takes it for reading.
+pub(crate) static OPERATORS: RwLock<()> = RwLock::const_new(());
 
 /// A client with all rights.
 #[derive(Clone)]
