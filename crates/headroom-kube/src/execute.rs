@@ -10,6 +10,7 @@ mod call;
 mod plan;
 mod refusal;
 mod status;
+mod summary;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use headroom_engine::{Request, Response};
 pub use answer::answer;
 pub use call::{Call, Method, Outcome, send};
 pub use plan::{Expects, Plan, plan};
+pub use summary::Summary;
 
 use crate::{Client, known::Shared, wal::WalClient};
 

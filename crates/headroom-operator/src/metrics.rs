@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use headroom_engine::{Engine, Event, Kind, Refusal, Request, Response, Role, note::Note, note::NoteKind};
+use headroom_engine::{
+    Engine, Event, Kind, Request, Role,
+    note::{Note, NoteKind},
+};
+use headroom_kube::execute::Summary;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -25,9 +29,9 @@ use prometheus_client::{
 
 use labels::{
     ByCause, ByLane, ByNote, ByObstacle, ByRequest, ByState, ByWatch, RequestOutcome, growth, lane, noted,
-    obstacle, state, watch,
+    obstacle, outcome, state, watch,
 };
-pub use labels::{Outcome, RequestKind, outcome, request_kind};
+pub use labels::{RequestKind, request_kind};
 
 /// All metrics of the process. Clones count together.
 #[derive(Clone)]
@@ -112,12 +116,12 @@ impl Metrics {
     }
 
     /// A request was answered after `took`.
-    pub fn answered(&self, request: &Request, response: &Response, took: Duration) {
+    pub fn answered(&self, request: &Request, summary: Summary, took: Duration) {
         let kind = request_kind(request);
-        self.requests.get_or_create(&RequestOutcome { request: kind, outcome: outcome(response) }).inc();
+        self.requests.get_or_create(&RequestOutcome { request: kind, outcome: outcome(summary) }).inc();
         self.seconds.get_or_create(&ByRequest { request: kind }).observe(took.as_secs_f64());
-        if let Response::Refused(Refusal::Because { cause, words: _, retry_after_s: _ }) = response {
-            self.refusals.get_or_create(&ByObstacle { cause: obstacle(*cause) }).inc();
+        if let Summary::Refused(cause) = summary {
+            self.refusals.get_or_create(&ByObstacle { cause: obstacle(cause) }).inc();
         }
     }
 

@@ -13,14 +13,15 @@ use futures::{
 };
 use headroom_core::{Timestamp, names::ClusterKey};
 use headroom_engine::{Effect, Engine, Event, Request, Role, Ticket};
-use headroom_kube::{events::Sink, execute::Executor, usage::Kubelets, watch::Watched};
+use headroom_kube::{
+    events::Sink,
+    execute::{Executor, Summary},
+    usage::Kubelets,
+    watch::Watched,
+};
 use tokio::sync::{mpsc, watch};
 
-use crate::{
-    http::Ask,
-    metrics::{self, Metrics},
-    ready::Readiness,
-};
+use crate::{http::Ask, metrics::Metrics, ready::Readiness};
 
 /// How long answers are waited for after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -176,8 +177,9 @@ impl Shell {
         self.in_flight.push(Box::pin(async move {
             let begun = Instant::now();
             let response = executor.execute(&request, now()).await;
-            metrics.answered(&request, &response, begun.elapsed());
-            tracing::debug!(?request, outcome = metrics::outcome(&response).as_str(), "answered");
+            let summary = Summary::of(&response);
+            metrics.answered(&request, summary, begun.elapsed());
+            tracing::debug!(?request, ?summary, "answered");
             tracing::trace!(?response);
             Event::Answered(ticket, response)
         }));

@@ -3,7 +3,8 @@
 use headroom_core::{
     Action, decision::Lane as CoreLane, ledger::Cause, observation::ObstacleCause, report::State as CoreState,
 };
-use headroom_engine::{Kind, Refusal, Request, Response, note::NoteKind};
+use headroom_engine::{Kind, Request, note::NoteKind};
+use headroom_kube::execute::Summary;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 
 /// A label enumeration: each variant has one word, and the word is the value.
@@ -42,7 +43,7 @@ label! {
 
 label! {
     /// What became of it.
-    pub enum Outcome {
+    pub(super) enum Outcome {
         Read => "read",
         Applied => "applied",
         Conflict => "conflict",
@@ -192,15 +193,14 @@ pub const fn request_kind(request: &Request) -> RequestKind {
     }
 }
 
-/// What became of a request.
-pub const fn outcome(response: &Response) -> Outcome {
-    match response {
-        Response::Read(_) | Response::Wal(Some(_)) => Outcome::Read,
-        Response::Applied(_) => Outcome::Applied,
-        Response::Refused(Refusal::Conflict) => Outcome::Conflict,
-        Response::Refused(Refusal::Gone) => Outcome::Gone,
-        Response::Refused(Refusal::Because { .. }) => Outcome::Refused,
-        Response::Unknown | Response::Wal(None) => Outcome::Unknown,
+pub(super) const fn outcome(summary: Summary) -> Outcome {
+    match summary {
+        Summary::Read => Outcome::Read,
+        Summary::Applied => Outcome::Applied,
+        Summary::Conflict => Outcome::Conflict,
+        Summary::Gone => Outcome::Gone,
+        Summary::Refused(_) => Outcome::Refused,
+        Summary::Unknown => Outcome::Unknown,
     }
 }
 
