@@ -134,7 +134,7 @@ impl SimWorld {
             Wire::Answer(epoch, ticket, response) if epoch == current => self.answer(ticket, *response),
             Wire::Restart(epoch) if epoch == current => self.start_process(),
             // A request that left a process now dead still arrives: whether it was sent is all that counts.
-            Wire::Request(epoch, ticket, request) => self.request_arrives(epoch, ticket, request),
+            Wire::Request(epoch, ticket, request) => self.request_arrives(epoch, ticket, &request),
             Wire::Rows => {
                 self.record_rows();
                 self.queue.push(self.model.now() + ROWS_EVERY, Wire::Rows);

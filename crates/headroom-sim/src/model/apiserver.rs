@@ -202,10 +202,10 @@ impl ApiServer {
             return Err(ApiError::TestFailed);
         }
         self.admit_size(claim, to)?;
-        let text: Name = super::size_text(to).into();
+        let spelled: Name = super::size_text(to).into();
         self.update_claim(name, |claim| {
             claim.requested = to;
-            claim.requested_text = text;
+            claim.requested_text = spelled;
         });
         self.claims.get(name).cloned().ok_or(ApiError::NotFound)
     }

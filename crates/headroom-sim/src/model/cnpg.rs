@@ -17,6 +17,7 @@ use plan::Move;
 
 /// What the operator keeps in memory about one Cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four things that may be under way at the same time")]
 pub struct Controller {
     observing: bool,
     acting: bool,

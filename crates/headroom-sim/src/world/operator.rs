@@ -233,16 +233,16 @@ impl SimWorld {
     }
 
     /// A request reaches the API server.
-    pub(super) fn request_arrives(&mut self, epoch: u64, ticket: Ticket, request: Box<Request>) {
-        if self.hold_request(epoch, ticket, &request) {
+    pub(super) fn request_arrives(&mut self, epoch: u64, ticket: Ticket, request: &Request) {
+        if self.hold_request(epoch, ticket, request) {
             return;
         }
         self.process.arrived += 1;
         if let Some(fault) = self.faults.remove(&self.process.arrived) {
-            self.request_meets_fault(epoch, ticket, &request, fault);
+            self.request_meets_fault(epoch, ticket, request, fault);
             return;
         }
-        let response = requests::apply(self, &request);
+        let response = requests::apply(self, request);
         self.absorb();
         let api: Name = "answers".into();
         let delay = self.model.draws.range(Subsystem::Api, &api, 1, 10);

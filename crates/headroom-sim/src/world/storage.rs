@@ -153,12 +153,12 @@ fn windows(spec: &DynamicStorageSpec) -> BTreeMap<VolumeName, WindowSpec> {
 }
 
 fn published(status: &DynamicStorageStatus) -> Published {
-    let states =
+    let shown =
         each_volume(status).filter_map(|(name, volume)| Some((name, state(volume.state.as_deref()?)?)));
     Published {
         generation: status.observed_generation.and_then(|generation| u64::try_from(generation).ok()),
         stalled: condition(status, ConditionType::Stalled),
-        states: states.collect(),
+        states: shown.collect(),
     }
 }
 

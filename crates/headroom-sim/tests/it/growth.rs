@@ -1,6 +1,6 @@
 //! Growth end to end, under single faults at every request.
 
-use headroom_scenario::{Cell, Outcome, Scenario, Topology, catalogue, run};
+use headroom_scenario::{Cell, Outcome, Scenario, Topology, What, catalogue, run};
 use headroom_sim::{SimWorld, world::Fault};
 
 fn scenarios(glob: &str) -> Vec<Scenario> {
@@ -49,6 +49,35 @@ fn a_planned_growth_survives_every_single_fault_at_every_request() {
                 let mut world = SimWorld::new(3);
                 world.inject(request, fault);
                 wrong.extend(outcome(&scenario, world, &format!("{fault:?} at request {request}")).0);
+            }
+        }
+    }
+    none(&wrong);
+}
+
+/// Reasons of Events that a plain run must never show: the second opinion disagreed, a session ran wild, or a healthy
+/// volume was called broken.
+const ALARMS: [&str; 6] = [
+    "PlanRefused",
+    "SessionExhausted",
+    "InternalError",
+    "NotSizedByClaim",
+    "StaticVolume",
+    "UnreadableStatus",
+];
+
+#[test]
+fn no_plain_scenario_raises_a_false_alarm() {
+    let mut wrong = Vec::new();
+    for scenario in scenarios("p0_00_*") {
+        for seed in 1..=6 {
+            let report = run(&scenario, &mut SimWorld::new(seed));
+            for entry in report.trace.entries {
+                if let What::Event { reason, message, .. } = entry.what
+                    && ALARMS.contains(&reason.as_str())
+                {
+                    wrong.push(format!("{} seed {seed} at {} ms: {message}", report.full_id, entry.at_ms));
+                }
             }
         }
     }

@@ -179,7 +179,7 @@ fn victim(cluster: &Cluster, pods: &[&Pod]) -> Option<Name> {
 fn join<'a>(cluster: &Name, existing: &'a [Name], taken: impl Iterator<Item = &'a Name>) -> Vec<Move> {
     let mut used: Vec<u32> = existing.iter().chain(taken).map(|name| serial_of(name)).collect();
     used.sort_unstable();
-    let serial = (1..).find(|serial| !used.contains(serial)).unwrap_or(1);
+    let serial = (1..=u32::MAX).find(|serial| !used.contains(serial)).unwrap_or(1);
     let instance: Name = format!("{cluster}-{serial}").into();
     let reason: Name = format!("Creating replica {instance}-join").into();
     vec![Move::Phase(phase::CREATING, Some(reason)), Move::Join(instance)]
