@@ -1,6 +1,7 @@
 //! Tests of the engine as a whole, against a toy world.
 
 mod explore;
+mod knowledge;
 mod order;
 mod polling;
 mod reads;

@@ -7,7 +7,10 @@ use headroom_core::{
     names::{ClusterKey, ObjectName, Text},
 };
 
-use super::{Index, Taken, entry::Unreadable};
+use super::{
+    Index, Taken,
+    entry::{Entry, Unreadable},
+};
 use crate::Kind;
 
 /// Every kind; nothing is decided before each was listed once.
@@ -30,72 +33,36 @@ impl Index {
         self.listed.insert(kind);
         let epoch = self.epoch(kind);
         if kind == Kind::Class {
-            let gone: Vec<ObjectName> = self
-                .classes
-                .iter()
-                .filter(|(_, (_, named))| *named < epoch)
-                .map(|(name, _)| name.clone())
-                .collect();
-            let mut keys = Vec::new();
-            for name in gone {
-                self.classes.remove(&name);
-                keys.extend(self.users_of(&name));
-            }
-            return Taken::keys(keys);
+            return self.sweep_classes(epoch);
         }
-        let mut swept: Vec<(ClusterKey, Option<ObjectName>)> = Vec::new();
+        let mut swept: Vec<(ClusterKey, Vec<ObjectName>)> = Vec::new();
         for (key, entry) in &mut self.entries {
-            if entry.unreadable.get(&kind).is_some_and(|found| found.epoch < epoch) {
+            let cured = entry.unreadable.get(&kind).is_some_and(|found| found.epoch < epoch);
+            if cured {
                 entry.unreadable.remove(&kind);
-                swept.push((key.clone(), None));
             }
-            let mut names: Vec<ObjectName> = Vec::new();
-            match kind {
-                Kind::Storage => names.extend(
-                    entry
-                        .storage
-                        .as_ref()
-                        .filter(|kept| kept.epoch < epoch)
-                        .map(|kept| kept.value.meta.id.name.clone()),
-                ),
-                Kind::Cluster => names.extend(
-                    entry
-                        .cluster
-                        .as_ref()
-                        .filter(|kept| kept.epoch < epoch)
-                        .map(|kept| kept.value.id.name.clone()),
-                ),
-                Kind::Claim => {
-                    names.extend(
-                        entry
-                            .claims
-                            .iter()
-                            .filter(|(_, kept)| kept.epoch < epoch)
-                            .map(|(name, _)| name.clone()),
-                    );
-                }
-                Kind::Pod => {
-                    names.extend(
-                        entry
-                            .pods
-                            .iter()
-                            .filter(|(_, kept)| kept.epoch < epoch)
-                            .map(|(name, _)| name.clone()),
-                    );
-                }
-                Kind::Class => {}
+            let names = unnamed(entry, kind, epoch);
+            if cured || !names.is_empty() {
+                swept.push((key.clone(), names));
             }
-            swept.extend(names.into_iter().map(|name| (key.clone(), Some(name))));
         }
+        for (key, names) in &swept {
+            for name in names {
+                self.remove(kind, key, name);
+            }
+            self.drop_if_empty(key);
+        }
+        Taken::keys(swept.into_iter().map(|(key, _)| key).collect())
+    }
+
+    fn sweep_classes(&mut self, epoch: u64) -> Taken {
+        let unnamed = |(_, (_, named)): &(&ObjectName, &(bool, u64))| *named < epoch;
+        let gone: Vec<ObjectName> =
+            self.classes.iter().filter(unnamed).map(|(name, _)| name.clone()).collect();
         let mut keys = Vec::new();
-        for (key, name) in swept {
-            match name {
-                Some(name) => self.remove(kind, &key, &name),
-                None => self.drop_if_empty(&key),
-            }
-            if keys.last() != Some(&key) {
-                keys.push(key);
-            }
+        for name in gone {
+            self.classes.remove(&name);
+            keys.extend(self.users_of(&name));
         }
         Taken::keys(keys)
     }
@@ -120,10 +87,33 @@ impl Index {
     /// An object of a Cluster could not be decoded.
     pub(crate) fn unreadable(&mut self, kind: Kind, key: &ClusterKey, words: Text, now: Timestamp) -> Taken {
         let epoch = self.epoch(kind);
-        let entry = self.entries.entry(key.clone()).or_insert_with(super::Entry::empty);
+        let entry = self.entries.entry(key.clone()).or_insert_with(Entry::empty);
         let known = entry.unreadable.get(&kind).is_some_and(|known| known.words == words);
         let at = entry.unreadable.get(&kind).filter(|_| known).map_or(now, |known| known.at);
         entry.unreadable.insert(kind, Unreadable { words, epoch, at });
         if known { Taken::nothing() } else { Taken::keys(alloc::vec![key.clone()]) }
+    }
+}
+
+/// Objects of a kind that no list since `epoch` has named.
+fn unnamed(entry: &Entry, kind: Kind, epoch: u64) -> Vec<ObjectName> {
+    match kind {
+        Kind::Storage => {
+            let old = entry.storage.iter().filter(|kept| kept.epoch < epoch);
+            old.map(|kept| kept.value.meta.id.name.clone()).collect()
+        }
+        Kind::Cluster => {
+            let old = entry.cluster.iter().filter(|kept| kept.epoch < epoch);
+            old.map(|kept| kept.value.id.name.clone()).collect()
+        }
+        Kind::Claim => {
+            let old = entry.claims.iter().filter(|(_, kept)| kept.epoch < epoch);
+            old.map(|(name, _)| name.clone()).collect()
+        }
+        Kind::Pod => {
+            let old = entry.pods.iter().filter(|(_, kept)| kept.epoch < epoch);
+            old.map(|(name, _)| name.clone()).collect()
+        }
+        Kind::Class => Vec::new(),
     }
 }

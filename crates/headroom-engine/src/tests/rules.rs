@@ -8,11 +8,11 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use headroom_core::{
     Action, Bytes, Decision, Observation, Policy, Record, Report, Span, Timestamp,
     action::Resize,
-    decision::{Attention, Lane},
+    decision::{Attention, Lane, Need},
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     lint::{Finding, Severity},
     names::VolumeName,
-    observation::MemberSeen,
+    observation::{Freshness, MemberSeen},
     record::{Growth, VolumeRecord},
     report::{BudgetReport, ClusterVerdict, Reason, State, VolumeReport},
 };
@@ -43,6 +43,29 @@ pub(super) fn endless() -> Rules {
             let mut decision = decide(policy, seen, record, now);
             decision.record.sequence = record.sequence + 1;
             decision
+        },
+        lint: |_, _, _, _, _| Vec::new(),
+    }
+}
+
+/// The same, but WAL facts must be known first.
+pub(super) fn curious() -> Rules {
+    Rules {
+        decide: |policy, seen, record, now| {
+            let needs = if seen.evidence.wal.is_none() { Some(Need::Wal) } else { None };
+            Decision { needs, ..decide(policy, seen, record, now) }
+        },
+        lint: |_, _, _, _, _| Vec::new(),
+    }
+}
+
+/// The same, but every action rests on a quorum read.
+pub(super) fn careful() -> Rules {
+    Rules {
+        decide: |policy, seen, record, now| {
+            let decision = decide(policy, seen, record, now);
+            let cached = seen.freshness == Freshness::Cached && !decision.actions.is_empty();
+            Decision { needs: cached.then_some(Need::Quorum), ..decision }
         },
         lint: |_, _, _, _, _| Vec::new(),
     }
