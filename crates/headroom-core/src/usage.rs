@@ -95,7 +95,7 @@ pub fn classify(claim: &ClaimSeen, samples: Option<&Samples>, now: Timestamp) ->
 }
 
 /// Whether a file system of `file_system` bytes can stand on a claim of `claim` bytes.
-fn sized_by(claim: Bytes, file_system: Bytes) -> bool {
+pub(crate) fn sized_by(claim: Bytes, file_system: Bytes) -> bool {
     let least = claim.scaled_up(80, 100).map_or(claim, |most| most.minus_or_zero(Bytes::mebi(128)));
     file_system > Bytes::ZERO && file_system <= claim && file_system >= least
 }

@@ -3,15 +3,20 @@
 use super::{draft::Verdict, member::Member};
 use crate::{
     observation::{Growable, VolumeSpecSeen},
+    record::Growth,
     report::{Reason, State},
-    usage::Usage,
+    usage::{self, Usage},
 };
 
 /// Why nothing of this volume may be touched, if so.
 ///
 /// `resizeInUseVolumes: false` is the user's word, also in an emergency. A volume of which only some claims cannot grow
 /// is not blocked: the others may be in emergency.
-pub(super) fn preflight(spec: &VolumeSpecSeen, members: &[Member<'_>]) -> Option<Verdict> {
+pub(super) fn preflight(
+    spec: &VolumeSpecSeen,
+    members: &[Member<'_>],
+    growth: Option<&Growth>,
+) -> Option<Verdict> {
     if !spec.resize_in_use {
         return Some((State::Blocked, Reason::OnlineResizeDisabled));
     }
@@ -23,8 +28,10 @@ pub(super) fn preflight(spec: &VolumeSpecSeen, members: &[Member<'_>]) -> Option
         Usage::Fresh(_) | Usage::Mismatch(_) => true,
         Usage::Stale(_) | Usage::Never => false,
     });
-    let mismatched = known.clone().find(|member| disagrees(member))?;
-    known.all(disagrees).then(|| (State::Blocked, Reason::NotSizedByClaim(mismatched.name.clone())))
+    let mismatched = known.clone().find(|member| disagrees(member, growth))?;
+    known
+        .all(|member| disagrees(member, growth))
+        .then(|| (State::Blocked, Reason::NotSizedByClaim(mismatched.name.clone())))
 }
 
 /// Why a claim that cannot grow cannot.
@@ -36,10 +43,14 @@ pub(super) fn not_growable(member: &Member<'_>) -> Verdict {
     (State::Blocked, reason)
 }
 
-/// A sample that was taken before the last growth is merely late.
-fn disagrees(member: &Member<'_>) -> bool {
+/// A sample that was taken before the last growth is merely late, and so is one that shows the size before the growth
+/// that runs: `capacity` is there some seconds before the kubelet measures again (experiments G1).
+fn disagrees(member: &Member<'_>, growth: Option<&Growth>) -> bool {
     match member.usage {
-        Usage::Mismatch(sample) => member.grown_at.is_none_or(|grown| sample.at > grown),
+        Usage::Mismatch(sample) => {
+            let late = growth.is_some_and(|growth| usage::sized_by(growth.from, sample.capacity));
+            !late && member.grown_at.is_none_or(|grown| sample.at > grown)
+        }
         Usage::Fresh(_) | Usage::Stale(_) | Usage::Never => false,
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn volume(
         return resting(rules, name, seen, before, now, (State::WaitingForUsage, Reason::NoBoundClaim));
     };
     let members = member::members(seen, name, &record, now);
-    let blocked = preflight::preflight(spec, &members);
+    let blocked = preflight::preflight(spec, &members, record.growth.as_ref());
     let mut draft = Draft {
         name,
         policy: rules,

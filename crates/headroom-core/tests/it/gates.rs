@@ -145,6 +145,17 @@ fn setups_that_forbid_all_change_are_named() {
 }
 
 #[test]
+fn a_sample_from_before_the_growth_is_late_and_blocks_nothing() {
+    let mut world = World::new(1);
+    world.set_used(1, 97);
+    assert_eq!(world.settle(), vec![(instance(1), gi(13))]);
+    // The claim shows its new capacity; the kubelet has not measured again.
+    world.claim(1).capacity = Some(gi(13));
+    assert_eq!(world.settle(), vec![]);
+    assert_ne!(world.report().state, State::Blocked);
+}
+
+#[test]
 fn a_blocked_emergency_is_still_told() {
     let mut world = World::new(1);
     world.set_used(1, 97);
