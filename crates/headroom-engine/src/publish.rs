@@ -35,11 +35,10 @@ pub(crate) fn notes(before: &StorageSeen, after: &StorageSeen, desk: &Desk) -> V
         // An emergency growth says itself why it was started.
         let told = *state == State::Emergency && started.contains(&volume);
         let entered = before.published.states.get(volume) != Some(state);
-        if entered
-            && !told
-            && concerns_people(*state)
-            && let Some(reason) = desk.reason(volume)
-        {
+        let Some(reason) = desk.reason(volume) else { continue };
+        // Usage is waited for from the first moment; that a kubelet is silent is found out later.
+        let silent = *state == State::WaitingForUsage && matches!(reason, Reason::KubeletSilent(..));
+        if !told && (silent || entered && concerns_people(*state)) {
             notes.push(NoteKind::StateEntered {
                 volume: volume.clone(),
                 state: *state,

@@ -31,5 +31,6 @@ pub mod translate;
 pub mod usage;
 pub mod wal;
 pub mod watch;
+mod words;
 
 pub use kube::{Client, Config};

@@ -82,11 +82,11 @@ pub fn seen<T: Translate>(object: Slim<T>, known: &mut Known) -> Option<Event> {
     match read(object, known) {
         Ok(seen) => Some(Event::Seen(seen)),
         Err(Unclear { key: Some(key), words }) => {
-            tracing::warn!(cluster = %key, "{words}");
+            tracing::warn!(cluster = %key, "an object cannot be read: {words}");
             Some(Event::Unreadable(T::WATCHED, key, words))
         }
         Err(Unclear { key: None, words }) => {
-            tracing::warn!("{words}");
+            tracing::warn!("an object that belongs to no Cluster cannot be read: {words}");
             None
         }
     }
@@ -126,7 +126,7 @@ fn version(head: &Head) -> Version {
 }
 
 fn describe(kind: &str, head: &Head, words: &str) -> Text {
-    Text::from(format!("{kind} {}/{} cannot be read: {words}", head.namespace, head.name).as_str())
+    Text::from(format!("{kind} {}: {words}", head.name).as_str())
 }
 
 fn unclear<T: Translate>(head: &Head, words: &str) -> Unclear {

@@ -17,6 +17,7 @@ use crate::{
     known::Shared,
     slim::{Claim, Class, Cluster, Pod, Slim, Storage},
     translate::{self, CLAIM_ROLE_LABEL, POD_ROLE_LABEL, Translate},
+    words,
 };
 
 /// A Cluster is 20 KB and more, so a page of them is small (architecture §3.2).
@@ -153,23 +154,8 @@ fn describe<T: Translate>(error: &watcher::Error) -> String {
         (Some(401), _) => {
             format!("the API server does not accept headroom's credentials when it lists {plural}")
         }
-        (Some(_) | None, _) => format!("watching {plural}: {}", chain(error)),
+        (Some(_) | None, _) => format!("watching {plural}: {}", words::chain(error)),
     }
-}
-
-/// An error with its causes: the client's outermost words alone say little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_words = inner.to_string();
-        if !words.contains(&inner_words) {
-            words.push_str(": ");
-            words.push_str(&inner_words);
-        }
-        cause = inner.source();
-    }
-    words
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 
-use crate::Client;
+use crate::{Client, words};
 
 /// Methods in use. There is no PUT: nothing is replaced as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +72,13 @@ pub async fn send(client: &Client, call: Call, limit: Duration) -> Outcome {
         Err(error) => return Outcome::Lost(format!("the request could not be built: {error}")),
     };
     let exchange = async {
-        let response = client.send(request).await.map_err(|error| error.to_string())?;
+        let response = client.send(request).await.map_err(|error| words::chain(&error))?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| format!("the answer was cut: {error}"))?.to_bytes();
+        let body = body
+            .collect()
+            .await
+            .map_err(|error| format!("the answer was cut: {}", words::chain(&error)))?
+            .to_bytes();
         Ok::<_, String>((parts, body))
     };
     match tokio::time::timeout(limit, exchange).await {

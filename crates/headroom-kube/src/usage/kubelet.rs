@@ -45,16 +45,13 @@ impl Kubelets {
         let address = self.nodes.address(node).await?;
         let uri = format!("https://{address}/stats/summary");
         match send(&self.kubelets, Call { method: Method::Get, uri, body: String::new() }, LIMIT).await {
-            Outcome::Answered { status: 200, body, .. } => summary::parse(&body)
-                .map_err(|error| format!("the kubelet of {node} at {address} answered no summary: {error}")),
-            Outcome::Answered { status, body, .. } => Err(format!(
-                "the kubelet of {node} at {address} answered {status}: {}{}",
-                short(&body),
-                hint(status)
-            )),
-            Outcome::Lost(words) => {
-                Err(format!("the kubelet of {node} at {address} did not answer: {words}{}", tls_hint(&words)))
+            Outcome::Answered { status: 200, body, .. } => {
+                summary::parse(&body).map_err(|error| format!("{address} answered no summary: {error}"))
             }
+            Outcome::Answered { status, body, .. } => {
+                Err(format!("{address} answered {status}: {}{}", short(&body), hint(status)))
+            }
+            Outcome::Lost(words) => Err(format!("{address}: {words}{}", tls_hint(&words))),
         }
     }
 }

@@ -18,3 +18,4 @@ mod growth;
 mod refusals;
 mod rights;
 mod schema;
+mod trouble;
