@@ -40,7 +40,7 @@ pub fn main(args: Args) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&format!("headroom: {error:#}\n"));
+            tell(&format!("headroom: {}\n", words(&error)));
             ExitCode::FAILURE
         }
     }
@@ -66,7 +66,38 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// An error with those of its causes that it does not name itself.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
+}
+
 /// Last words; when standard error is closed there is nobody to tell.
 fn tell(text: &str) {
     drop(std::io::stderr().write_all(text.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let inner = std::io::Error::other("no such file");
+        let named = anyhow::Error::new(inner).context("it cannot be read: no such file");
+        assert_eq!(words(&named), "it cannot be read: no such file");
+        let unnamed = Err::<(), _>(std::io::Error::other("no such file")).context("it cannot be read");
+        assert_eq!(words(&unnamed.expect_err("an error")), "it cannot be read: no such file");
+    }
 }

@@ -79,7 +79,7 @@ async fn wrong_input_is_named_and_holds_up_nobody_else() {
     not_ready(&zone, "UnknownTimeZone", "Europe/Rome").await;
     not_ready(&malformed, "ObjectUnreadable", "three").await;
     not_ready(&fixed, "StorageClassNotExpandable", "allowVolumeExpansion").await;
-    not_ready(&silent, "KubeletSilent", "did not answer").await;
+    not_ready(&silent, "KubeletSilent", "Connection refused").await;
     let claim = good.path("persistentvolumeclaims", "pg-1");
     let grown = |claim: &Value| claim["spec"]["resources"]["requests"]["storage"] != "1Gi";
     tier.until(&claim, "the others are served", grown).await;
