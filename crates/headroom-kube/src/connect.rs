@@ -200,4 +200,64 @@ mod tests {
         unusable("Cargo.toml", "it holds no certificate");
         unusable("absent.pem", "No such file");
     }
+
+    /// Serves one watch with these lines, then ends it; answers with its address.
+    async fn watched(lines: &'static str) -> http::Uri {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut asked).await.expect("a request");
+            }
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.expect("written");
+            for line in lines.lines() {
+                let chunk = format!("{:x}\r\n{line}\n\r\n", line.len() + 1);
+                stream.write_all(chunk.as_bytes()).await.expect("written");
+                stream.flush().await.expect("written");
+            }
+            stream.write_all(b"0\r\n\r\n").await.expect("written");
+        });
+        format!("http://{address}").parse().expect("an address")
+    }
+
+    #[tokio::test]
+    async fn a_bookmark_is_a_sign_of_life_and_is_passed_on() {
+        use futures::StreamExt as _;
+        use kube::core::{DynamicObject, WatchEvent};
+        let address = watched(concat!(
+            r#"{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"1"}}}"#,
+            "\n",
+            r#"{"type":"ADDED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"}}}"#,
+            "\n",
+            r#"{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"2"}}}"#,
+        ))
+        .await;
+        let mut config = Config::new(address);
+        trust_anybody(&mut config);
+        let beats = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = beats.clone();
+        let beat = move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        };
+        let client = watch_client(&config, beat).expect("a client");
+        let request = http::Request::get("/api/v1/pods?watch=true").body(Vec::new()).expect("a request");
+        let events = client.request_events::<DynamicObject>(request).await.expect("a watch");
+        let kinds: Vec<&str> = Box::pin(events)
+            .map(|event: Result<_, _>| match event {
+                Ok(WatchEvent::Bookmark(_)) => "bookmark",
+                Ok(WatchEvent::Added(_)) => "added",
+                Ok(WatchEvent::Modified(_) | WatchEvent::Deleted(_) | WatchEvent::Error(_)) | Err(_) => {
+                    "other"
+                }
+            })
+            .collect()
+            .await;
+        assert_eq!(kinds, ["bookmark", "added", "bookmark"]);
+        assert_eq!(beats.load(std::sync::atomic::Ordering::Relaxed), 2);
+    }
 }
