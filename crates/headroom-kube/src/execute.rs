@@ -1,6 +1,6 @@
 //! One request, one HTTP call, one response.
 //!
-//! [`plan`] says which call, [`answer`] says what its outcome means; both are pure and tested as tables. [`execute`]
+//! [`plan`] says which call, [`answer`] says what its outcome means; both are pure and tested as tables. [`Executor`]
 //! joins them with a client. Nothing here repeats a call: what a refusal means is for the engine to decide, and the
 //! client's own repetition is switched off ([`crate::connect`]).
 
