@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Span,
-    ledger::Outcome,
+    ledger::{LedgerEntry, Outcome},
     operation::{Step, step},
     policy::VolumePolicy,
     record::{Growth, MemberRecord, VolumeRecord},
@@ -57,11 +57,11 @@ pub(super) fn remember(draft: &mut Draft<'_>, members: &[Member<'_>], before: Op
         .members
         .retain(|name, _| seen.members.get(name).is_some_and(|member| member.claims.contains_key(volume)));
     let now = draft.now;
-    draft
-        .record
-        .ledger
-        .entries
-        .retain(|entry| entry.outcome == Outcome::Running || entry.started.plus(Span::DAY) > now);
+    // An outcome is told once before its entry goes, however long the action took.
+    let told = |entry: &LedgerEntry| before.is_some_and(|record| record.ledger.entries.contains(entry));
+    draft.record.ledger.entries.retain(|entry| {
+        entry.outcome == Outcome::Running || entry.started.plus(Span::DAY) > now || !told(entry)
+    });
 }
 
 /// Whether the class of a member's usage changed for good: a critical sample counts at once, anything else when the

@@ -145,6 +145,22 @@ fn a_new_stop_after_the_growth_is_a_new_emergency() {
 }
 
 #[test]
+fn the_sample_that_proves_a_growth_is_judged_itself() {
+    let mut world = closed();
+    world.set_used(1, 97);
+    assert_eq!(world.settle(), vec![(instance(1), gi(13))]);
+    // A fast fill keeps pace with the growth.
+    world.advance(Span::seconds(20));
+    world.claim(1).capacity = Some(gi(13));
+    let capacity = file_system(gi(13));
+    let uid = world.claim(1).id.uid.clone();
+    let available = capacity.scaled_up(3, 100).unwrap();
+    world.seen.evidence.samples.get_mut(&uid).unwrap().push(Sample { at: world.now, capacity, available });
+    assert_eq!(world.settle(), vec![(instance(1), gi(17))]);
+    assert_eq!(world.outcomes(), vec![(Cause::Emergency, "completed"), (Cause::Emergency, "running")]);
+}
+
+#[test]
 fn a_newer_sample_with_room_cures_exit_code_4() {
     let mut world = closed();
     world.set_used(1, 60);
@@ -176,11 +192,13 @@ fn a_stop_with_any_code_since_a_sample_below_the_buffer_is_a_full_disk() {
 
 #[test]
 fn a_stop_after_a_sample_with_room_is_none_of_our_business() {
-    let mut world = closed();
-    world.set_used(1, 60);
-    world.stop_server(1, 0, 5);
-    assert_eq!(world.settle(), vec![]);
-    world.assert_says(State::Balanced, &Reason::EnoughFree);
+    for code in [0, 1, 2, 3, 5, 137] {
+        let mut world = closed();
+        world.set_used(1, 60);
+        world.stop_server(1, code, 5);
+        assert_eq!(world.settle(), vec![], "exit code {code}");
+        world.assert_says(State::Balanced, &Reason::EnoughFree);
+    }
 }
 
 #[test]

@@ -163,6 +163,21 @@ fn a_growth_in_progress_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_growth_of_more_than_a_day_keeps_its_entry_and_frees_its_slot() {
+    let mut world = World::new(1);
+    world.set_used_all(90);
+    world.settle();
+    world.claim(1).resize.step = headroom_core::observation::ResizeStep::NodePending;
+    world.advance(Span::hours(25));
+    world.set_used(1, 96);
+    world.settle();
+    assert_eq!(world.outcomes(), vec![(Cause::Planned, "running")], "written again for the worse usage");
+    assert_eq!(world.report().budget.used, 0);
+    world.finish();
+    assert_eq!(world.effective(), gi(12));
+}
+
+#[test]
 fn done_needs_capacity_no_pending_file_system_and_a_sample_that_grew() {
     let mut world = World::new(1);
     world.set_used_all(90);

@@ -38,6 +38,14 @@ fn a_primarys_claim_is_the_most_urgent_of_all() {
 }
 
 #[test]
+fn of_two_smaller_claims_the_primarys_is_told() {
+    let mut world = with_small(1);
+    world.set_size(2, gi(6));
+    world.seen.cluster.primary = headroom_core::observation::Primary::Known(instance(2));
+    world.assert_says(State::Growing, &Reason::Repairing(instance(2)));
+}
+
+#[test]
 fn an_unmounted_claim_is_repaired_too() {
     let mut world = with_small(3);
     world.seen.members.get_mut(&instance(3)).unwrap().pod = None;
