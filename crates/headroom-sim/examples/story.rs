@@ -1,8 +1,8 @@
-//! Prints what happens in a scenario on the simulator: `story 'p0_00_*@t1' [SEED] [-v]`.
+//! Prints what happens in a scenario on the simulator: `story 'p0_00_*@t1' [SEED] [-v] [CrashAfter@6]`.
 #![allow(clippy::print_stdout, reason = "the output is the example's purpose")]
 
 use headroom_scenario::{Cell, Outcome, What, catalogue, run};
-use headroom_sim::SimWorld;
+use headroom_sim::{SimWorld, world::Fault};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -12,6 +12,12 @@ fn main() {
     for cell in catalogue::select(filter, &headroom_scenario::Topology::ALL) {
         let Cell::Scenario(scenario) = cell else { continue };
         let mut world = SimWorld::new(seed);
+        for (fault, request) in arguments.iter().filter_map(|argument| argument.split_once('@')) {
+            let fault = Fault::ALL.into_iter().find(|known| format!("{known:?}") == fault);
+            if let (Some(fault), Ok(request)) = (fault, request.parse()) {
+                world.inject(request, fault);
+            }
+        }
         let started = std::time::Instant::now();
         let report = run(&scenario, &mut world);
         let wall = started.elapsed();
