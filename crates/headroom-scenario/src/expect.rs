@@ -71,6 +71,8 @@ pub enum Data {
 pub enum Control {
     /// The status showed this state of the volume at some time (an intermediate state signal).
     PassedThrough(VolumeName, State),
+    /// The status never showed this state of the volume (a false alarm).
+    NeverShown(VolumeName, State),
     /// The ledger ends with exactly this many entries of this cause for the volume.
     LedgerEntries(VolumeName, Cause, u32),
     /// Each claim of the volume was raised by the operator exactly this often.

@@ -10,7 +10,7 @@ use headroom_core::{
 use crate::{
     Act, What,
     checkers::{Case, completed_ms},
-    trace::{ClaimState, ClusterState, Entry, PodState, StorageState, Written},
+    trace::{ACCURACY_MS, ClaimState, ClusterState, Entry, PodState, StorageState, Written},
     view::View,
     words,
 };
@@ -96,6 +96,14 @@ impl Teller {
                     ", pg_amcheck NOT clean"
                 }),
             )),
+            What::Event { kind, reason, on, message } if on == "DynamicStorage" || on == "Cluster" => {
+                let told = format!("{kind} Event {reason} on the {on}: {message}");
+                // One message may be published on both objects.
+                let again = self.told.iter().rev().any(|moment| {
+                    at_ms.saturating_sub(moment.at_ms) < 2 * ACCURACY_MS && moment.what.ends_with(message)
+                });
+                (!again).then_some(told)
+            }
             What::Note(text) => Some(text.clone()),
             _ => None,
         };

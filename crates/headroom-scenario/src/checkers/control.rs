@@ -22,6 +22,11 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
             format!("{volume} passed through {}", words::state(*state)),
             holds(&Fact::StateSeen(volume.clone(), *state), &case.end, case.quiet),
         ),
+        Control::NeverShown(volume, state) => {
+            let seen = case.end.states.contains(&(volume.clone(), *state));
+            let text = format!("{volume} was never {}", words::state(*state));
+            (text, require(!seen, || "it was".to_owned()))
+        }
         Control::LedgerEntries(volume, of, wanted) => {
             let seen = ledger_entries(case, volume, *of);
             let text = format!("{} actions of {volume} in the ledger: {wanted}", words::cause(*of));

@@ -164,6 +164,7 @@ pub(crate) fn scenario() -> Scenario {
         data: all([Data::EveryAcknowledgedWriteReadable, Data::SentinelUnchanged, Data::AmcheckClean]),
         control: all([
             Control::PassedThrough(data(), State::Growing),
+            Control::NeverShown(data(), State::Blocked),
             Control::LedgerEntries(data(), Cause::Planned, 1),
             Control::PatchesPerClaim(data(), 1),
             Control::PatchesInAll(data(), 2),

@@ -143,6 +143,14 @@ fn a_missing_intermediate_state_is_found() {
 }
 
 #[test]
+fn a_false_alarm_is_found() {
+    check("data was never Blocked", |trace| {
+        let alarm = grown::volume(State::Blocked, "NotSizedByClaim");
+        grown::insert(trace, 100_000, grown::status(VolumeState { effective: Some(BEFORE), ..alarm }));
+    });
+}
+
+#[test]
 fn a_ledger_with_another_count_is_found() {
     check("Planned actions of data in the ledger: 1", |trace| {
         let mut twice = grown::done();

@@ -13,6 +13,7 @@ use crate::{
 fn healed(volume: &VolumeName, also: Vec<Control>) -> Vec<Control> {
     let mut control = all([
         Control::PassedThrough(volume.clone(), State::Emergency),
+        Control::NeverShown(volume.clone(), State::Blocked),
         Control::LedgerEntries(volume.clone(), Cause::Emergency, 1),
         Control::LedgerEntries(volume.clone(), Cause::Planned, 0),
         Control::PatchesPerClaim(volume.clone(), 1),

@@ -31,6 +31,7 @@ pub(super) fn outside_window(topology: Topology) -> Cell {
         control: all([
             Control::PassedThrough(VolumeName::Data, State::PendingGrowth),
             Control::PassedThrough(VolumeName::Data, State::Growing),
+            Control::NeverShown(VolumeName::Data, State::Blocked),
             // The fixture is ready some seconds after the DynamicStorage was created.
             Control::NoPatchWithin(VolumeName::Data, Duration::from_mins(2)),
             Control::LedgerEntries(VolumeName::Data, Cause::Planned, 1),
@@ -67,6 +68,7 @@ pub(super) fn at_the_limit(topology: Topology) -> Cell {
         data: data(),
         control: all([
             Control::PassedThrough(VolumeName::Data, State::Growing),
+            Control::NeverShown(VolumeName::Data, State::Blocked),
             Control::LedgerEntries(VolumeName::Data, Cause::Planned, 1),
             Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 0),
             Control::PatchesPerClaim(VolumeName::Data, 1),
@@ -107,6 +109,7 @@ pub(super) fn out_of_budget(topology: Topology) -> Cell {
         data: data(),
         control: all([
             Control::PassedThrough(VolumeName::Data, State::Growing),
+            Control::NeverShown(VolumeName::Data, State::Blocked),
             Control::LedgerEntries(VolumeName::Data, Cause::Planned, 1),
             Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 0),
             Control::PatchesPerClaim(VolumeName::Data, 1),

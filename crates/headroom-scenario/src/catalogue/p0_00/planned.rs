@@ -28,6 +28,7 @@ pub(super) fn in_window(topology: Topology) -> Cell {
         data: data(),
         control: all([
             Control::PassedThrough(VolumeName::Data, State::Growing),
+            Control::NeverShown(VolumeName::Data, State::Blocked),
             Control::LedgerEntries(VolumeName::Data, Cause::Planned, 1),
             Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 0),
             Control::PatchesPerClaim(VolumeName::Data, 1),
@@ -62,6 +63,7 @@ pub(super) fn tablespace(topology: Topology) -> Cell {
         data: data(),
         control: all([
             Control::PassedThrough(idx(), State::Growing),
+            Control::NeverShown(idx(), State::Blocked),
             Control::LedgerEntries(idx(), Cause::Planned, 1),
             Control::LedgerEntries(idx(), Cause::Emergency, 0),
             Control::PatchesPerClaim(idx(), 1),
@@ -102,6 +104,7 @@ pub(super) fn smaller_member(topology: Topology) -> Cell {
         data: data(),
         control: all([
             Control::PassedThrough(VolumeName::Data, State::Growing),
+            Control::NeverShown(VolumeName::Data, State::Blocked),
             Control::LedgerEntries(VolumeName::Data, Cause::External, 1),
             Control::LedgerEntries(VolumeName::Data, Cause::Planned, 0),
             Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 0),
