@@ -15,7 +15,7 @@ fn scenario(id: &str) -> Scenario {
     *scenario
 }
 
-fn fixture(topology: Topology) -> Fixture {
+pub(crate) fn fixture(topology: Topology) -> Fixture {
     Fixture {
         topology,
         data: Bytes::gibi(1),

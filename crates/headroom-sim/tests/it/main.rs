@@ -9,6 +9,7 @@
 
 mod conformance;
 mod determinism;
+mod gates;
 mod growth;
 mod model;
 mod replay;
