@@ -20,5 +20,6 @@ mod window;
 mod world;
 mod writer;
 
-pub(crate) use connect::{ClusterOptions, Connection};
+pub(crate) use connect::ClusterOptions;
+pub use connect::Connection;
 pub(crate) use world::ClusterWorld;

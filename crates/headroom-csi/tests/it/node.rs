@@ -30,7 +30,7 @@ async fn each_call_made_twice_does_its_work_once() {
     for _ in 0..2 {
         driver.n1.node_stage_volume(stage(&staging)).await.unwrap();
     }
-    assert_eq!(driver.host.take_log(), [format!("mount nouuid {staging}")]);
+    assert_eq!(driver.host.take_log(), [format!("mount nouuid,allocsize=64k {staging}")]);
     for _ in 0..2 {
         driver.n1.node_publish_volume(publish(&staging, &target)).await.unwrap();
     }
@@ -60,7 +60,7 @@ async fn mount_options_of_the_class_are_used() {
             Some(headroom_csi::generated::csi::volume_capability::AccessType::Mount(mount));
     }
     driver.n1.node_stage_volume(request).await.unwrap();
-    assert_eq!(driver.host.take_log(), [format!("mount nouuid,noatime {staging}")]);
+    assert_eq!(driver.host.take_log(), [format!("mount nouuid,allocsize=64k,noatime {staging}")]);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_loop_device_left_by_a_dead_node_is_no_obstacle() {
     driver.host.machine().attach(&driver.images.path().join("pvc-1.img"));
     let staging = driver.path("staging");
     driver.n1.node_stage_volume(stage(&staging)).await.unwrap();
-    assert_eq!(driver.host.take_log(), ["detach".to_owned(), format!("mount nouuid {staging}")]);
+    assert_eq!(driver.host.take_log(), ["detach".to_owned(), format!("mount nouuid,allocsize=64k {staging}")]);
     assert_eq!(driver.host.machine().loops.len(), 1);
 }
 

@@ -13,6 +13,10 @@ use kube::{
 };
 use tokio::runtime::Runtime;
 
+use crate::args::Install;
+
+use super::{install, operator};
+
 /// The provisioner of the lab's own driver: what tells the lab from other clusters.
 const LAB_PROVISIONER: &str = "lab.csi.headroom.dev";
 
@@ -27,6 +31,8 @@ pub(crate) struct ClusterOptions {
     pub(crate) storage_class: Option<String>,
     /// Where the lab keeps its state, for gates.
     pub(crate) lab_dir: PathBuf,
+    /// Whether to install this checkout's operator.
+    pub(crate) install: Install,
     /// Kill the operator about this often while scenarios run, at random moments.
     pub(crate) kill_operator_every: Option<Duration>,
     /// Seed of those moments.
@@ -35,7 +41,7 @@ pub(crate) struct ClusterOptions {
 
 /// A client with the runtime that drives it.
 #[derive(Clone)]
-pub(crate) struct Connection {
+pub struct Connection {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) client: Client,
     pub(crate) options: ClusterOptions,
@@ -46,10 +52,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects, and finds the StorageClass.
+    /// Connects, finds the StorageClass, and makes sure that headroom runs.
     ///
     /// # Errors
-    /// When there is no cluster, no CloudNativePG or no expandable StorageClass; the message says what to do.
+    /// When there is no cluster, no CloudNativePG, no expandable StorageClass or no headroom; the message says what to do.
     pub(crate) fn open(options: ClusterOptions) -> Result<Self, WorldError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -57,12 +63,21 @@ impl Connection {
             .build()
             .map_err(|error| failed("start the runtime", &error))?;
         let (client, class, is_lab) = runtime.block_on(find(&options))?;
-        Ok(Self { runtime: Arc::new(runtime), client, options, class, is_lab })
+        let connection = Self { runtime: Arc::new(runtime), client, options, class, is_lab };
+        install::ensure(&connection)?;
+        if let Some(mean) = connection.options.kill_operator_every {
+            let kills = operator::kill_at_random(connection.client.clone(), mean, connection.options.seed);
+            connection.runtime.spawn(kills);
+        }
+        Ok(connection)
     }
 
     /// `spec.imageName` of the fixtures; `None` leaves it to CloudNativePG.
     pub(crate) fn postgres_image(&self) -> Option<String> {
-        self.options.postgres_image.clone().or_else(|| self.is_lab.then(|| "postgresql:15".to_owned()))
+        self.options
+            .postgres_image
+            .clone()
+            .or_else(|| self.is_lab.then(|| "headroom.dev/lab/postgresql:15".to_owned()))
     }
 }
 
@@ -76,7 +91,9 @@ async fn find(options: &ClusterOptions) -> Result<(Client, String, bool), WorldE
     let client = Client::try_from(config).map_err(|error| failed("make a Kubernetes client", &error))?;
     let version = client.apiserver_version().await.map_err(|error| WorldError {
         doing: "reach the cluster".to_owned(),
-        why: format!("{error}; start one with `sudo -E cargo lab up`, or name a kubeconfig with --kubeconfig"),
+        why: format!(
+            "{error}; start one with `sudo -E cargo lab up`, or name a kubeconfig with --kubeconfig"
+        ),
     })?;
     crate::talk(&format!("cluster: Kubernetes {}", version.git_version));
     require_cnpg(&client).await?;
@@ -101,7 +118,9 @@ async fn config(options: &ClusterOptions) -> Result<Config, WorldError> {
         }
         None => Config::infer().await.map_err(|error| WorldError {
             doing: "find a cluster".to_owned(),
-            why: format!("{error}; start one with `sudo -E cargo lab up`, or name a kubeconfig with --kubeconfig"),
+            why: format!(
+                "{error}; start one with `sudo -E cargo lab up`, or name a kubeconfig with --kubeconfig"
+            ),
         })?,
     };
     // Longer than a watch lasts, so that a quiet watch is not taken for a dead one.
@@ -129,7 +148,9 @@ async fn storage_class(client: &Client, options: &ClusterOptions) -> Result<(Str
         .map_err(|error| failed("list StorageClasses", &error))?;
     let is_default = |class: &StorageClass| {
         class.metadata.annotations.as_ref().is_some_and(|annotations| {
-            annotations.get("storageclass.kubernetes.io/is-default-class").is_some_and(|value| value == "true")
+            annotations
+                .get("storageclass.kubernetes.io/is-default-class")
+                .is_some_and(|value| value == "true")
         })
     };
     let class = list
@@ -139,10 +160,13 @@ async fn storage_class(client: &Client, options: &ClusterOptions) -> Result<(Str
             Some(name) => class.metadata.name.as_ref() == Some(name),
             None => is_default(class),
         })
-        .ok_or_else(|| failed("find a StorageClass", &"none is the default; name one with --storage-class"))?;
+        .ok_or_else(|| {
+            failed("find a StorageClass", &"none is the default; name one with --storage-class")
+        })?;
     let name = class.metadata.name.clone().unwrap_or_else(|| "unnamed".to_owned());
     if class.allow_volume_expansion != Some(true) {
-        let why = format!("StorageClass {name} does not allow expansion; name another one with --storage-class");
+        let why =
+            format!("StorageClass {name} does not allow expansion; name another one with --storage-class");
         return Err(failed("use the StorageClass", &why));
     }
     Ok((name, class.provisioner == LAB_PROVISIONER))

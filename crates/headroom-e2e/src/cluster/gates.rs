@@ -50,7 +50,9 @@ impl Gates {
     /// Whether a call of any of the claims waits at the gate, by now or within `patience`.
     pub(crate) fn reached(&self, gate: Gate, patience: Duration) -> bool {
         let Some(step) = Self::step(gate) else { return false };
-        self.claims.iter().any(|claim| self.client.wait_reached(step, claim, patience).is_ok_and(|gate| gate.is_some()))
+        self.claims
+            .iter()
+            .any(|claim| self.client.wait_reached(step, claim, patience).is_ok_and(|gate| gate.is_some()))
     }
 }
 

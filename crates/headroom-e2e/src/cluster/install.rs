@@ -7,27 +7,19 @@ use headroom_scenario::WorldError;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
 
+use crate::args::Install;
+
 use super::{
     connect::{Connection, failed},
     operator::{self, DEPLOYMENT, NAMESPACE},
 };
 
-/// Whether to install headroom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Install {
-    /// When it is missing and the cluster is the lab.
-    Missing,
-    /// Build and install this checkout, in the lab.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// Installs headroom when asked for and waits until it is ready.
 ///
 /// # Errors
 /// When it is missing and may not or cannot be installed; the message says how to.
-pub(crate) fn ensure(connection: &Connection, install: Install) -> Result<(), WorldError> {
+pub(crate) fn ensure(connection: &Connection) -> Result<(), WorldError> {
+    let install = connection.options.install;
     let deployments = Api::<Deployment>::namespaced(connection.client.clone(), NAMESPACE);
     let present = connection
         .runtime

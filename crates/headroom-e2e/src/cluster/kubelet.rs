@@ -54,7 +54,8 @@ fn record(
     newest: &Newest,
     seen: &mut BTreeMap<String, String>,
 ) {
-    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_else(Vec::new);
+    let list =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_else(Vec::new);
     for volume in list(summary, "pods").iter().flat_map(|pod| list(pod, "volume")) {
         let text = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str);
         let amount = |key: &str| volume.get(key).and_then(Value::as_u64).map(Bytes::new);

@@ -35,9 +35,13 @@ pub(crate) fn cluster(fixture: &Fixture, class: &str, image: Option<&str>) -> Va
     }
     if let Some(size) = fixture.wal {
         spec["walStorage"] = volume(size);
+        // A checkpoint on a full data volume stops the server: it comes when a scenario asks for it.
+        spec["postgresql"]["parameters"]["max_wal_size"] = json!("1500MB");
+        spec["postgresql"]["parameters"]["checkpoint_timeout"] = json!("30min");
     }
     if let Some(size) = fixture.tablespace {
-        spec["tablespaces"] = json!([{"name": TABLESPACE, "owner": {"name": "app"}, "storage": volume(size)}]);
+        spec["tablespaces"] =
+            json!([{"name": TABLESPACE, "owner": {"name": "app"}, "storage": volume(size)}]);
     }
     if fixture.synchronous > 0 {
         spec["postgresql"]["synchronous"] =
@@ -82,9 +86,7 @@ fn block(policy: &PolicyFixture, now: i64) -> Value {
 
 /// The pod from which applications write: the Cluster's own image, its application secret.
 pub(crate) fn client(image: &str) -> Value {
-    let variable = |name: &str, key: &str| {
-        json!({"name": name, "valueFrom": {"secretKeyRef": {"name": format!("{NAME}-app"), "key": key}}})
-    };
+    let variable = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": format!("{NAME}-app"), "key": key}}});
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

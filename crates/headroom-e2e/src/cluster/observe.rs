@@ -66,7 +66,9 @@ impl Observer {
         let mut events = watcher(api, watcher::Config::default()).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
-                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => self.applied(&object),
+                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                    self.applied(&object)
+                }
                 Ok(watcher::Event::Delete(object)) => self.deleted(&object),
                 Ok(watcher::Event::Init | watcher::Event::InitDone) => {}
                 // The watcher backs off and lists again by itself; the trace says that it was blind.
@@ -98,7 +100,9 @@ impl Observer {
 
     fn claim(&self, label: &str, before: Option<&Value>, now: &Value) {
         let Some(claim) = parse::claim(now) else { return };
-        let raised = before.and_then(parse::claim).is_some_and(|old| old.uid == claim.uid && old.requested < claim.requested);
+        let raised = before
+            .and_then(parse::claim)
+            .is_some_and(|old| old.uid == claim.uid && old.requested < claim.requested);
         if raised && parse::request_manager(now) == Some(MANAGER) {
             let (instance, volume, to): (_, _, Bytes) =
                 (claim.instance.clone(), claim.volume.clone(), claim.requested);
@@ -120,8 +124,7 @@ impl Observer {
         if !["DynamicStorage", "Cluster"].contains(&on.as_str()) {
             return;
         }
-        let what =
-            What::Event { kind: text("/type"), reason: text("/reason"), on, message: text("/note") };
+        let what = What::Event { kind: text("/type"), reason: text("/reason"), on, message: text("/note") };
         self.recorder.push_object(label, what);
     }
 
@@ -133,7 +136,9 @@ impl Observer {
             .remove(&(self.kind, object.name_any()));
         let Some(value) = removed else { return };
         let label = format!("{}/{}", self.kind, object.name_any());
-        if let Some((instance, volume)) = parse::claim_identity(&value).filter(|_| self.kind == "PersistentVolumeClaim") {
+        if let Some((instance, volume)) =
+            parse::claim_identity(&value).filter(|_| self.kind == "PersistentVolumeClaim")
+        {
             self.recorder.push_object(&label, What::ClaimGone(instance, volume));
         } else if let Some(pod) = parse::pod(&value).filter(|_| self.kind == "Pod") {
             self.recorder.push_object(&label, What::PodGone(pod.instance));

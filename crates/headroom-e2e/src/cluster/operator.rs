@@ -32,7 +32,8 @@ pub(crate) async fn scale(client: &Client, replicas: u32) -> Result<(), WorldErr
         .patch(DEPLOYMENT, &PatchParams::default(), &patch)
         .await
         .map_err(|error| failed(doing, &error))?;
-    let settled = wait::until(LIMIT, PERIOD, || async { (ready(client).await? == (replicas, replicas)).then_some(()) });
+    let settled =
+        wait::until(LIMIT, PERIOD, || async { (ready(client).await? == (replicas, replicas)).then_some(()) });
     settled.await.ok_or_else(|| failed(doing, &format!("not settled within {} s", LIMIT.as_secs())))
 }
 

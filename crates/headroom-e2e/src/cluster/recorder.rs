@@ -29,7 +29,11 @@ impl Recorder {
     pub(crate) fn new() -> Self {
         let state = State { entries: Vec::new(), last: BTreeMap::new() };
         Self {
-            shared: Arc::new(Shared { start: Instant::now(), state: Mutex::new(state), grown: Condvar::new() }),
+            shared: Arc::new(Shared {
+                start: Instant::now(),
+                state: Mutex::new(state),
+                grown: Condvar::new(),
+            }),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use headroom_core::{Bytes, names::VolumeName};
-use headroom_scenario::WorldError;
+use headroom_scenario::{What, WorldError};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 
@@ -11,6 +11,7 @@ use super::{
     connect::failed,
     manifests::TABLESPACE,
     pod::{self, Output},
+    recorder::Recorder,
 };
 
 /// One command of `psql` or `df`.
@@ -26,6 +27,12 @@ pub(crate) struct Server<'a> {
     pub(crate) pod: String,
     /// The Cluster has a WAL volume of its own.
     pub(crate) separate_wal: bool,
+    /// The operator is stopped: nobody would grow a full volume before the next checkpoint.
+    pub(crate) operator_stopped: bool,
+    /// Where crossings are noted, so that a report can say how long the operator took from there.
+    pub(crate) recorder: &'a Recorder,
+    /// Used percents whose crossing matters.
+    pub(crate) marks: Vec<u8>,
 }
 
 /// How a fill without end ended.
@@ -93,18 +100,30 @@ impl Server<'_> {
         }
     }
 
-    /// Inserts real rows until the volume is `percent` full.
-    pub(crate) async fn fill(&self, volume: &VolumeName, percent: u8, limit: Duration) -> Result<(), WorldError> {
+    /// Inserts real rows until so much is used as fills the volume, as large as it is now, to `percent`.
+    pub(crate) async fn fill(
+        &mut self,
+        volume: &VolumeName,
+        percent: u8,
+        limit: Duration,
+    ) -> Result<(), WorldError> {
         let deadline = Instant::now() + limit;
+        let mut mark = None;
         loop {
             let (size, available) = self.file_system(volume).await?;
             let used = size.minus_or_zero(available).get();
-            let wanted = size.get() / 100 * u64::from(percent);
+            self.note_crossing(volume, size, available);
+            // A growth meanwhile does not move the mark.
+            let wanted = *mark.get_or_insert(size.get() / 100 * u64::from(percent));
             if used >= wanted {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                let why = format!("{} % used of {percent} % after {} s", used * 100 / size.get().max(1), limit.as_secs());
+                let why = format!(
+                    "{} % used of {percent} % after {} s",
+                    used * 100 / size.get().max(1),
+                    limit.as_secs()
+                );
                 return Err(failed(&format!("fill {volume}"), &why));
             }
             // Half of what is missing at a time: WAL takes a share that the checkpoint then gives back.
@@ -117,7 +136,7 @@ impl Server<'_> {
 
     /// Inserts until the server refuses or stops, or the volume has grown past `stop_at`.
     pub(crate) async fn fill_until_refused(
-        &self,
+        &mut self,
         volume: &VolumeName,
         stop_at: Bytes,
         limit: Duration,
@@ -125,8 +144,11 @@ impl Server<'_> {
         let deadline = Instant::now() + limit;
         let mut chunk = CHUNK;
         while Instant::now() < deadline {
-            if self.file_system(volume).await.is_ok_and(|(size, _)| size >= stop_at) {
-                return Ok(Refusal::Grown);
+            if let Ok((size, available)) = self.file_system(volume).await {
+                self.note_crossing(volume, size, available);
+                if size >= stop_at {
+                    return Ok(Refusal::Grown);
+                }
             }
             let output = match self.psql(&insert(volume, chunk)?).await {
                 Ok(output) => output,
@@ -143,18 +165,37 @@ impl Server<'_> {
                 chunk /= 4;
                 continue;
             }
-            if matches!(volume, VolumeName::Tablespace(_)) {
+            // With a live operator a data volume beside WAL grows before its next checkpoint comes.
+            let left_alone = self.separate_wal && !self.operator_stopped;
+            if matches!(volume, VolumeName::Tablespace(_)) || left_alone {
                 return Ok(Refusal::NoSpace);
             }
             // The last bytes: a full data volume stops the server at the next checkpoint when WAL is elsewhere, and at
             // the next new segment when WAL is in it.
-            let last = if self.separate_wal { "checkpoint" } else { "select pg_switch_wal(); insert into ledger values (-1) on conflict do nothing; checkpoint" };
+            let last = if self.separate_wal {
+                "checkpoint"
+            } else {
+                "select pg_switch_wal(); insert into ledger values (-1) on conflict do nothing; checkpoint"
+            };
             match self.psql(last).await {
                 Ok(output) if output.success || output.stderr.contains("No space left") => {}
                 _ => return Ok(Refusal::Stopped),
             }
         }
-        Err(failed(&format!("fill {volume} until the server refuses"), &format!("not within {} s", limit.as_secs())))
+        Err(failed(
+            &format!("fill {volume} until the server refuses"),
+            &format!("not within {} s", limit.as_secs()),
+        ))
+    }
+
+    /// Notes the first time that a file system is seen at or beyond a mark.
+    fn note_crossing(&mut self, volume: &VolumeName, size: Bytes, available: Bytes) {
+        let free = available.get() * 100;
+        let crossed = |mark: &u8| free <= size.get() * u64::from(100_u8.saturating_sub(*mark));
+        for mark in self.marks.extract_if(.., |mark| crossed(mark)) {
+            self.recorder
+                .push(What::Note(format!("{volume} is at {mark} % used by the file system's own figures")));
+        }
     }
 
     /// Checksum of the sentinel table.
@@ -176,8 +217,7 @@ impl Server<'_> {
 
     /// Runs `pg_amcheck` over the application's database.
     pub(crate) async fn amcheck(&self) -> Result<bool, WorldError> {
-        let command =
-            ["pg_amcheck", "-U", "postgres", "-d", "app", "--install-missing", "--heapallindexed"];
+        let command = ["pg_amcheck", "-U", "postgres", "-d", "app", "--install-missing", "--heapallindexed"];
         let output = pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND * 3).await?;
         Ok(output.success && output.stdout.trim().is_empty())
     }

@@ -44,6 +44,7 @@ pub(crate) struct ClusterWorld {
     sentinel: Option<String>,
     held: Vec<Gate>,
     reached: Vec<Gate>,
+    operator_stopped: bool,
 }
 
 impl ClusterWorld {
@@ -64,6 +65,7 @@ impl ClusterWorld {
             sentinel: None,
             held: Vec::new(),
             reached: Vec::new(),
+            operator_stopped: false,
         }
     }
 
@@ -101,7 +103,8 @@ impl ClusterWorld {
             Who::LastReplica => {
                 let objects = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
                 let pods = objects.iter().filter(|((kind, _), _)| *kind == "Pod");
-                let replicas = pods.filter_map(|(_, pod)| Some(parse::pod(pod)?.instance.as_str().to_owned()));
+                let replicas =
+                    pods.filter_map(|(_, pod)| Some(parse::pod(pod)?.instance.as_str().to_owned()));
                 let last = replicas.filter(|name| *name != primary).max();
                 last.ok_or_else(|| failed("find a replica", &"there is none"))
             }
@@ -117,8 +120,8 @@ impl ClusterWorld {
     }
 
     async fn create(&self, kind: &str, object: &Value) -> Result<(), WorldError> {
-        let parsed: DynamicObject =
-            serde_json::from_value(object.clone()).map_err(|error| failed(&format!("write a {kind}"), &error))?;
+        let parsed: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| failed(&format!("write a {kind}"), &error))?;
         let created = self.api(kind)?.create(&PostParams::default(), &parsed).await;
         created.map(|_| ()).map_err(|error| failed(&format!("create the {kind}"), &error))
     }
@@ -151,12 +154,23 @@ impl ClusterWorld {
         made.map(|_| ()).map_err(|error| failed(&doing, &error))
     }
 
-    fn server(&self, pods: &Api<Pod>, f: impl FnOnce(Server<'_>) -> Result<(), WorldError>) -> Result<(), WorldError> {
-        f(Server { pods, pod: self.primary()?, separate_wal: self.separate_wal() })
-    }
-
-    fn separate_wal(&self) -> bool {
-        self.fixture.as_ref().is_some_and(|fixture| fixture.wal.is_some())
+    fn server(
+        &self,
+        pods: &Api<Pod>,
+        f: impl FnOnce(Server<'_>) -> Result<(), WorldError>,
+    ) -> Result<(), WorldError> {
+        let fixture = self.fixture.as_ref();
+        let marks = fixture.map(|fixture| &fixture.policy).map(|policy| {
+            Vec::from([100_u8.saturating_sub(policy.target_buffer), policy.critical_threshold])
+        });
+        f(Server {
+            pods,
+            pod: self.primary()?,
+            separate_wal: fixture.is_some_and(|fixture| fixture.wal.is_some()),
+            operator_stopped: self.operator_stopped,
+            recorder: &self.recorder,
+            marks: marks.unwrap_or_else(Vec::new),
+        })
     }
 
     fn make_data(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
@@ -195,7 +209,10 @@ impl ClusterWorld {
         if let Some((volume, percent)) = &fixture.filled {
             self.fill(volume, *percent)?;
             // What the kubelets say lags behind by a period or two: the operator must find it told.
-            self.expect(&Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(1)), Wait::Decision)?;
+            self.expect(
+                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(1)),
+                Wait::Decision,
+            )?;
         }
         let storage = manifests::dynamic_storage(fixture, now());
         runtime.block_on(self.create("DynamicStorage", &storage))
@@ -204,8 +221,11 @@ impl ClusterWorld {
     /// The image that CloudNativePG chose for the primary.
     fn running_image(&self) -> Result<String, WorldError> {
         let pod = self.object("Pod", &self.primary()?);
-        let image = pod.as_ref().and_then(|pod| pod.pointer("/spec/containers/0/image")).and_then(Value::as_str);
-        image.map(str::to_owned).ok_or_else(|| failed("find the image of PostgreSQL", &"the primary's pod has none"))
+        let image =
+            pod.as_ref().and_then(|pod| pod.pointer("/spec/containers/0/image")).and_then(Value::as_str);
+        image
+            .map(str::to_owned)
+            .ok_or_else(|| failed("find the image of PostgreSQL", &"the primary's pod has none"))
     }
 
     fn expect(&mut self, fact: &Fact, limit: Wait) -> Result<(), WorldError> {
@@ -252,13 +272,17 @@ impl ClusterWorld {
 
     fn fill(&self, volume: &VolumeName, percent: u8) -> Result<(), WorldError> {
         let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
-        self.server(&pods, |server| runtime.block_on(server.fill(volume, percent, limit)))
+        self.server(&pods, |mut server| runtime.block_on(server.fill(volume, percent, limit)))
     }
 
-    fn fill_until_refused(&self, volume: &VolumeName, stop_at: headroom_core::Bytes) -> Result<(), WorldError> {
+    fn fill_until_refused(
+        &self,
+        volume: &VolumeName,
+        stop_at: headroom_core::Bytes,
+    ) -> Result<(), WorldError> {
         let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
         let recorder = self.recorder.clone();
-        self.server(&pods, |server| {
+        self.server(&pods, |mut server| {
             match runtime.block_on(server.fill_until_refused(volume, stop_at, limit))? {
                 Refusal::NoSpace => recorder.push(What::InsertFailed { no_space: true }),
                 Refusal::Stopped => recorder.push(What::InsertFailed { no_space: false }),
@@ -285,6 +309,9 @@ impl World for ClusterWorld {
     fn perform(&mut self, act: &Act) -> Result<(), WorldError> {
         self.recorder.push(What::Acted(act.clone()));
         let runtime = self.connection.runtime.clone();
+        if matches!(act, Act::StopOperator | Act::StartOperator) {
+            self.operator_stopped = *act == Act::StopOperator;
+        }
         match act {
             Act::StartWriter { rows_per_second } => {
                 let _guard = runtime.enter();
@@ -418,7 +445,6 @@ impl ClusterWorld {
             }
         }
     }
-
 }
 
 /// Unix seconds.
