@@ -6,7 +6,7 @@ use super::{GI_1, GI_2, cell, data, idx, plain, undisturbed, write};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait,
     expect::{Control, Expect, Functional, Storage, Timing, all},
-    fixture::WindowFixture,
+    fixture::{PolicyFixture, WindowFixture},
 };
 
 /// What every emergency of the family ends with: one slot, one patch per claim.
@@ -47,15 +47,18 @@ fn recovers(volume: &VolumeName) -> [Step; 4] {
 
 /// Inserts fill the volume under the eyes of the operator: it grows at once, long before the window.
 pub(super) fn emergency_under_inserts(topology: Topology) -> Cell {
-    let fixture = plain(topology, WindowFixture::FarAway);
+    let plain = plain(topology, WindowFixture::FarAway);
+    let fixture =
+        Fixture { policy: PolicyFixture { critical_threshold: 85, ..plain.policy.clone() }, ..plain };
     let mut script = vec![
         write(),
         Step::Until(Fact::StateIs(VolumeName::Data, State::Balanced), Wait::Decision),
-        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 95 }),
+        // Room is left for what a server adds to its own WAL afterwards: it must not stop.
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 89 }),
     ];
     script.extend(recovers(&VolumeName::Data));
-    // 95 % of 960 MiB are 46 % of the 1984 MiB of a 2Gi claim: the fill has ended.
-    script.push(Step::Until(Fact::UsedAtLeast(VolumeName::Data, 44), Wait::Fill));
+    // 89 % of 960 MiB are 43 % of the 1984 MiB of a 2Gi claim: the fill has ended.
+    script.push(Step::Until(Fact::UsedAtLeast(VolumeName::Data, 41), Wait::Fill));
     script.push(Step::Until(Fact::All(vec![Fact::Settled, Fact::Healthy]), Wait::Growth));
     let expect = Expect {
         functional: undisturbed(),

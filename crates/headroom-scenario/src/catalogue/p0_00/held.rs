@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::{GI_1, MI_1088, MI_1152, cell, data, filled, plain, undisturbed, write};
+use super::{GI_1, MI_1088, MI_1152, MI_1280, cell, data, filled, plain, undisturbed, write};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait,
     expect::{Control, Expect, Storage, Timing, all},
@@ -24,8 +24,8 @@ pub(super) fn outside_window(topology: Topology) -> Cell {
     let expect = Expect {
         functional: undisturbed(),
         storage: all([
-            Storage::EveryClaimRequests(VolumeName::Data, MI_1152),
-            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1152),
+            Storage::EveryClaimBetween(VolumeName::Data, MI_1152, MI_1280),
+            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1280),
         ]),
         data: data(),
         control: all([
@@ -50,7 +50,7 @@ pub(super) fn outside_window(topology: Topology) -> Cell {
 /// `limit` lies below what the buffer needs: grow that far, then say that the limit is reached.
 pub(super) fn at_the_limit(topology: Topology) -> Cell {
     let plain = plain(topology, WindowFixture::Absent);
-    let policy = PolicyFixture { limit: MI_1088, ..plain.policy.clone() };
+    let policy = PolicyFixture { limit: MI_1088, critical_threshold: 99, ..plain.policy.clone() };
     let fixture = filled(Fixture { policy, ..plain }, VolumeName::Data, 88);
     let script = vec![
         write(),
@@ -103,8 +103,8 @@ pub(super) fn out_of_budget(topology: Topology) -> Cell {
     let expect = Expect {
         functional: undisturbed(),
         storage: all([
-            Storage::EveryClaimRequests(VolumeName::Data, MI_1152),
-            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1152),
+            Storage::EveryClaimBetween(VolumeName::Data, MI_1152, MI_1280),
+            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1280),
         ]),
         data: data(),
         control: all([
