@@ -96,7 +96,9 @@ impl Teller {
                     ", pg_amcheck NOT clean"
                 }),
             )),
-            What::Event { kind, reason, on, message } if on == "DynamicStorage" || on == "Cluster" => {
+            What::Event { kind, reason, on, message }
+                if self.ready && (on == "DynamicStorage" || on == "Cluster") =>
+            {
                 let told = format!("{kind} Event {reason} on the {on}: {message}");
                 // One message may be published on both objects.
                 let again = self.told.iter().rev().any(|moment| {

@@ -83,7 +83,10 @@ async fn a_loop_device_left_by_a_dead_node_is_no_obstacle() {
     driver.host.machine().attach(&driver.images.path().join("pvc-1.img"));
     let staging = driver.path("staging");
     driver.n1.node_stage_volume(stage(&staging)).await.unwrap();
-    assert_eq!(driver.host.take_log(), ["detach".to_owned(), format!("mount nouuid,allocsize=64k {staging}")]);
+    assert_eq!(
+        driver.host.take_log(),
+        ["detach".to_owned(), format!("mount nouuid,allocsize=64k {staging}")]
+    );
     assert_eq!(driver.host.machine().loops.len(), 1);
 }
 
