@@ -82,7 +82,7 @@ mod tests {
                 .unwrap()
                 .into_iter()
                 .map(|b| b.place)
-                .collect()
+                .collect::<Vec<String>>()
         };
         let none: Vec<String> = Vec::new();
         assert_eq!(check(70), none);

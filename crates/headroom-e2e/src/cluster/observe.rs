@@ -67,7 +67,7 @@ impl Observer {
         while let Some(event) = events.next().await {
             match event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                    self.applied(&object)
+                    self.applied(&object);
                 }
                 Ok(watcher::Event::Delete(object)) => self.deleted(&object),
                 Ok(watcher::Event::Init | watcher::Event::InitDone) => {}

@@ -20,7 +20,7 @@ pub(crate) const DEPLOYMENT: &str = "headroom";
 const SELECTOR: &str = "app.kubernetes.io/name=headroom";
 
 /// How long a start or stop may take.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// Scales the Deployment and waits until that many pods are ready, and no others are left.

@@ -22,7 +22,7 @@ fn bytes(object: &Value, pointer: &str) -> Option<Bytes> {
     match object.pointer(pointer)? {
         Value::String(text) => quantity::parse(text).ok(),
         Value::Number(number) => number.as_u64().map(Bytes::new),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -74,7 +74,7 @@ impl Recorder {
             .grown
             .wait_timeout_while(state, patience, |state| state.entries.len() <= known)
             .unwrap_or_else(PoisonError::into_inner);
-        state.entries.get(known..).map(<[Entry]>::to_vec).unwrap_or_else(Vec::new)
+        state.entries.get(known..).map_or_else(Vec::new, <[Entry]>::to_vec)
     }
 }
 

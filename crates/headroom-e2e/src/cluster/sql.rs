@@ -15,7 +15,7 @@ use super::{
 };
 
 /// One command of `psql` or `df`.
-const COMMAND: Duration = Duration::from_secs(60);
+const COMMAND: Duration = Duration::from_mins(1);
 /// Rows of about 1 KiB in one mebibyte.
 const ROWS_PER_MEBIBYTE: u64 = 960;
 /// The most that one statement inserts.
@@ -150,11 +150,8 @@ impl Server<'_> {
                     return Ok(Refusal::Grown);
                 }
             }
-            let output = match self.psql(&insert(volume, chunk)?).await {
-                Ok(output) => output,
-                // The pod cannot be spoken to any more: its server is what answers there.
-                Err(_) => return Ok(Refusal::Stopped),
-            };
+            // The pod cannot be spoken to any more: its server is what answers there.
+            let Ok(output) = self.psql(&insert(volume, chunk)?).await else { return Ok(Refusal::Stopped) };
             if output.success {
                 continue;
             }

@@ -134,7 +134,7 @@ impl ClusterWorld {
     async fn make_namespace(&self) -> Result<(), WorldError> {
         let doing = format!("make the namespace {}", self.namespace);
         let namespaces = Api::<Namespace>::all(self.connection.client.clone());
-        let gone = wait::until(Duration::from_secs(180), Duration::from_secs(1), || async {
+        let gone = wait::until(Duration::from_mins(3), Duration::from_secs(1), || async {
             match namespaces.get_opt(&self.namespace).await {
                 Ok(None) => Some(()),
                 Ok(Some(namespace)) => {
@@ -169,7 +169,7 @@ impl ClusterWorld {
             separate_wal: fixture.is_some_and(|fixture| fixture.wal.is_some()),
             operator_stopped: self.operator_stopped,
             recorder: &self.recorder,
-            marks: marks.unwrap_or_else(Vec::new),
+            marks: marks.unwrap_or_default(),
         })
     }
 
@@ -383,16 +383,12 @@ impl World for ClusterWorld {
 
     fn limit(&self, wait: Wait) -> Duration {
         Duration::from_secs(match wait {
-            Wait::Ready => 300,
-            // Two samples of a stock kubelet, 60 to 120 s apart.
-            Wait::Decision => 300,
+            // Two samples of a stock kubelet are 60 to 120 s apart.
+            Wait::Ready | Wait::Decision | Wait::Growth | Wait::Window | Wait::Fill => 300,
             Wait::Strike => 180,
-            Wait::Growth => 300,
             // A crash-loop back-off lasts up to five minutes, and promotion or rewind comes on top.
             Wait::Recovery => 600,
             Wait::Quiet => 120,
-            Wait::Window => 300,
-            Wait::Fill => 300,
         })
     }
 
