@@ -131,7 +131,7 @@ pub(super) fn check(sources: &Sources) -> Vec<Breach> {
             }
         }
     }
-    for file in sources.files.iter().filter(|file| !file.path.ends_with(".lock")) {
+    for file in sources.files.iter().filter(|file| !file.has_extension("lock")) {
         breaches.extend(nowhere(file));
     }
     for file in ["crates/headroom-core/src/record.rs", "crates/headroom-core/src/observation.rs"] {

@@ -6,7 +6,7 @@ use super::{Breach, sources::Sources};
 
 pub(super) fn check(root: &Path, sources: &Sources) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    for file in sources.files.iter().filter(|file| file.path.ends_with(".md")) {
+    for file in sources.files.iter().filter(|file| file.has_extension("md")) {
         let folder = root.join(&file.path).parent().map_or_else(|| root.to_path_buf(), Path::to_path_buf);
         for (at, line) in file.text.lines().enumerate() {
             for target in targets(line) {
