@@ -90,7 +90,7 @@ mod tests {
         recorder.push_object("b", What::Acknowledged(1));
         assert_eq!(recorder.since(0, Duration::ZERO).len(), 2);
         let other = recorder.clone();
-        let waiter = std::thread::spawn(move || other.since(2, Duration::from_secs(60)).len());
+        let waiter = std::thread::spawn(move || other.since(2, Duration::from_mins(1)).len());
         recorder.push(What::FixtureReady);
         assert_eq!(waiter.join().unwrap_or(0), 1);
     }
