@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 /// The static target.
 const TARGET: &str = "x86_64-unknown-linux-musl";
+/// The variable by which the C compiler for [`TARGET`] is chosen.
+const COMPILER: &str = "CC_x86_64_unknown_linux_musl";
 /// The numeric, unprivileged user of the image.
 const USER: u64 = 65532;
 
@@ -52,7 +54,12 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
         "-C target-feature=+crt-static --remap-path-prefix={}=/src --remap-path-prefix={home}=/cargo",
         root.display()
     );
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    if std::env::var_os(COMPILER).is_none() && !has_musl_compiler() {
+        // The C code of `ring` needs no C library: the host's compiler serves where Debian's musl-tools are missing.
+        cargo.env(COMPILER, "cc");
+    }
+    let status = cargo
         .current_dir(root)
         .env("RUSTFLAGS", flags)
         .args([
@@ -68,12 +75,15 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
         .status()
         .context("cargo did not start")?;
     if !status.success() {
-        bail!(
-            "the static build failed; is a C compiler for musl missing? (Debian: apt-get install musl-tools)"
-        );
+        bail!("the static build failed; is a C compiler missing? (Debian: apt-get install gcc)");
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join(TARGET).join("release/headroom"))
+}
+
+/// Whether a compiler for the static target is in the path.
+fn has_musl_compiler() -> bool {
+    Command::new("x86_64-linux-musl-gcc").arg("--version").output().is_ok()
 }
 
 /// Packs one binary as a docker-archive with one layer. Equal input gives equal bytes: no times, no names of users.
