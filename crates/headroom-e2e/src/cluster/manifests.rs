@@ -20,6 +20,9 @@ pub(crate) fn cluster(fixture: &Fixture, class: &str, image: Option<&str>) -> Va
         "storage": volume(fixture.data),
         "bootstrap": {"initdb": {"database": "app", "owner": "app", "dataChecksums": true}},
         "resources": {"requests": {"cpu": "20m", "memory": "100Mi"}},
+        // A replica keeps WAL for the slots of its siblings until it has copied their positions: by default for 30 s,
+        // in which a fill writes more than these volumes hold.
+        "replicationSlots": {"updateInterval": 1},
         "postgresql": {"parameters": {
             // Volumes are small here: what WAL may keep must be small too, or it alone fills them.
             "max_wal_size": "96MB",

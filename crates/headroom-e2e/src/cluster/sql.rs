@@ -25,6 +25,8 @@ const CHUNK: u64 = 32 << 20;
 pub(crate) struct Server<'a> {
     pub(crate) pods: &'a Api<Pod>,
     pub(crate) pod: String,
+    /// The other instances.
+    pub(crate) replicas: Vec<String>,
     /// The Cluster has a WAL volume of its own.
     pub(crate) separate_wal: bool,
     /// The operator is stopped: nobody would grow a full volume before the next checkpoint.
@@ -49,17 +51,43 @@ pub(crate) enum Refusal {
 impl Server<'_> {
     /// Runs SQL as superuser through the local socket.
     pub(crate) async fn psql(&self, sql: &str) -> Result<Output, WorldError> {
-        let command = ["psql", "-U", "postgres", "-d", "app", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", sql];
-        pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND).await
+        self.psql_in(&self.pod, &[sql]).await
+    }
+
+    /// Statements in one go, each in a transaction of its own.
+    async fn psql_in(&self, pod: &str, statements: &[&str]) -> Result<Output, WorldError> {
+        let mut command =
+            Vec::from(["psql", "-U", "postgres", "-d", "app", "-qAtX", "-v", "ON_ERROR_STOP=1"]);
+        command.extend(statements.iter().flat_map(|sql| ["-c", *sql]));
+        pod::exec(self.pods, pod, "postgres", &command, COMMAND).await
     }
 
     /// The same, where failure is an error.
     pub(crate) async fn must(&self, sql: &str) -> Result<String, WorldError> {
-        let output = self.psql(sql).await?;
+        self.must_in(&self.pod, &[sql]).await
+    }
+
+    async fn must_in(&self, pod: &str, statements: &[&str]) -> Result<String, WorldError> {
+        let output = self.psql_in(pod, statements).await?;
         if output.success {
             return Ok(output.stdout.trim().to_owned());
         }
-        Err(failed(&format!("run SQL in {}", self.pod), &output.stderr.trim()))
+        Err(failed(&format!("run SQL in {pod}"), &output.stderr.trim()))
+    }
+
+    /// Inserts, lets the primary recycle its WAL, and the replicas replay it and recycle theirs: a replica that falls
+    /// behind a quick fill keeps all WAL of it, and runs out of room before its primary does.
+    async fn insert_and_follow(&self, insert: &str) -> Result<(), WorldError> {
+        let written = self.must_in(&self.pod, &[insert, "checkpoint", "select pg_current_wal_lsn()"]).await?;
+        let follow = format!(
+            "do $$ begin \
+               for i in 1..300 loop exit when pg_last_wal_replay_lsn() >= '{written}'; perform pg_sleep(0.1); end loop; \
+               if pg_last_wal_replay_lsn() < '{written}' then raise 'not replayed within 30 s: {written}'; end if; \
+             end $$"
+        );
+        let statements = [follow.as_str(), "checkpoint"];
+        let replicas = self.replicas.iter().map(|replica| self.must_in(replica, &statements));
+        futures::future::try_join_all(replicas).await.map(|_| ())
     }
 
     /// Makes the tables that fills and checks use.
@@ -129,8 +157,7 @@ impl Server<'_> {
             // Half of what is missing at a time: WAL takes a share that the checkpoint then gives back.
             let missing = wanted - used;
             let chunk = (missing / 2).clamp(missing.min(1 << 20), CHUNK);
-            self.must(&insert(volume, chunk)?).await?;
-            self.must("checkpoint").await?;
+            self.insert_and_follow(&insert(volume, chunk)?).await?;
         }
     }
 

@@ -101,14 +101,18 @@ impl ClusterWorld {
         match who {
             Who::Primary => Ok(primary),
             Who::LastReplica => {
-                let objects = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                let pods = objects.iter().filter(|((kind, _), _)| *kind == "Pod");
-                let replicas =
-                    pods.filter_map(|(_, pod)| Some(parse::pod(pod)?.instance.as_str().to_owned()));
-                let last = replicas.filter(|name| *name != primary).max();
+                let last = self.others(&primary).into_iter().max();
                 last.ok_or_else(|| failed("find a replica", &"there is none"))
             }
         }
+    }
+
+    /// The instances that are not the primary.
+    fn others(&self, primary: &str) -> Vec<String> {
+        let objects = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = objects.iter().filter(|((kind, _), _)| *kind == "Pod");
+        let instances = pods.filter_map(|(_, pod)| Some(parse::pod(pod)?.instance.as_str().to_owned()));
+        instances.filter(|name| *name != primary).collect()
     }
 
     fn claim_name(instance: &str, volume: &VolumeName) -> String {
@@ -163,9 +167,11 @@ impl ClusterWorld {
         let marks = fixture.map(|fixture| &fixture.policy).map(|policy| {
             Vec::from([100_u8.saturating_sub(policy.target_buffer), policy.critical_threshold])
         });
+        let primary = self.primary()?;
         f(Server {
             pods,
-            pod: self.primary()?,
+            replicas: self.others(&primary),
+            pod: primary,
             separate_wal: fixture.is_some_and(|fixture| fixture.wal.is_some()),
             operator_stopped: self.operator_stopped,
             recorder: &self.recorder,
