@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use headroom_core::names::VolumeName;
 use headroom_scenario::{
     Act, Ended, Fact, Fixture, Gate, Strike, Topology, Trace, View, Wait, What, Who, World, WorldError,
-    evaluate::holds, script::PolicyChange,
+    evaluate::holds, fixture::FILL_TOLERANCE, script::PolicyChange,
 };
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::{
@@ -216,7 +216,7 @@ impl ClusterWorld {
             self.fill(volume, *percent)?;
             // What the kubelets say lags behind by a period or two: the operator must find it told.
             self.expect(
-                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(1)),
+                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(FILL_TOLERANCE)),
                 Wait::Decision,
             )?;
         }

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use headroom_core::{Bytes, names::VolumeName};
-use headroom_scenario::{Act, Ended, Fact, Fixture, Strike, Wait, What, Who, World, WorldError};
+use headroom_scenario::{
+    Act, Ended, Fact, Fixture, Strike, Wait, What, Who, World, WorldError, fixture::FILL_TOLERANCE,
+};
 
 use super::{SimWorld, Wire, storage, translate};
 use crate::model::{
@@ -37,7 +39,7 @@ impl SimWorld {
         if let Some((volume, percent)) = &fixture.filled {
             self.fill(volume, *percent)?;
             self.expect(
-                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(1)),
+                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(FILL_TOLERANCE)),
                 Wait::Decision,
             )?;
         }

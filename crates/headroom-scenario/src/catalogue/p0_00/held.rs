@@ -8,7 +8,7 @@ use super::{GI_1, MI_1088, MI_1152, MI_1280, cell, data, filled, plain, undistur
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait,
     expect::{Control, Expect, Storage, Timing, all},
-    fixture::{PolicyFixture, WindowFixture},
+    fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
 };
 
 /// The window opens three minutes after the DynamicStorage was created: the volume waits, says so, then grows.
@@ -95,7 +95,7 @@ pub(super) fn out_of_budget(topology: Topology) -> Cell {
         // A live operator would take so quick a fill for an emergency, and the reserve is there for that.
         Step::Do(Act::StopOperator),
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 84 }),
-        Step::Until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 83), Wait::Fill),
+        Step::Until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 84 - FILL_TOLERANCE), Wait::Fill),
         Step::Do(Act::StartOperator),
         Step::Until(Fact::StateIs(VolumeName::Data, State::BudgetExhausted), Wait::Decision),
         Step::Until(Fact::All(vec![Fact::Settled, Fact::Healthy]), Wait::Growth),
