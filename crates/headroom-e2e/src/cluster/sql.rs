@@ -170,6 +170,7 @@ impl Server<'_> {
     ) -> Result<Refusal, WorldError> {
         let deadline = Instant::now() + limit;
         let mut chunk = CHUNK;
+        let mut refused = false;
         while Instant::now() < deadline {
             if let Ok((size, available)) = self.file_system(volume).await {
                 self.note_crossing(volume, size, available);
@@ -184,6 +185,9 @@ impl Server<'_> {
             }
             if !output.stderr.contains("No space left") {
                 return Ok(Refusal::Stopped);
+            }
+            if !std::mem::replace(&mut refused, true) {
+                self.recorder.push(What::InsertFailed { no_space: true });
             }
             if chunk > 8 << 10 {
                 chunk /= 4;
