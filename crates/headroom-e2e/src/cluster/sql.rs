@@ -172,14 +172,20 @@ impl Server<'_> {
         let mut chunk = CHUNK;
         let mut refused = false;
         while Instant::now() < deadline {
+            let mut roomy = false;
             if let Ok((size, available)) = self.file_system(volume).await {
                 self.note_crossing(volume, size, available);
+                roomy = available.get() > size.get() / 5;
                 if size >= stop_at {
                     return Ok(Refusal::Grown);
                 }
             }
+            let rows = insert(volume, chunk)?;
+            if chunk == CHUNK && roomy && self.insert_and_follow(&rows).await.is_ok() {
+                continue;
+            }
             // The pod cannot be spoken to any more: its server is what answers there.
-            let Ok(output) = self.psql(&insert(volume, chunk)?).await else { return Ok(Refusal::Stopped) };
+            let Ok(output) = self.psql(&rows).await else { return Ok(Refusal::Stopped) };
             if output.success {
                 continue;
             }
@@ -198,22 +204,34 @@ impl Server<'_> {
             if matches!(volume, VolumeName::Tablespace(_)) || left_alone {
                 return Ok(Refusal::NoSpace);
             }
-            // The last bytes: a full data volume stops the server at the next checkpoint when WAL is elsewhere, and at
-            // the next new segment when WAL is in it.
-            let last = if self.separate_wal {
-                "checkpoint"
-            } else {
-                "select pg_switch_wal(); insert into ledger values (-1) on conflict do nothing; checkpoint"
-            };
-            match self.psql(last).await {
-                Ok(output) if output.success || output.stderr.contains("No space left") => {}
-                _ => return Ok(Refusal::Stopped),
+            if self.take_last_bytes().await? {
+                return Ok(Refusal::Stopped);
             }
         }
         Err(failed(
             &format!("fill {volume} until the server refuses"),
             &format!("not within {} s", limit.as_secs()),
         ))
+    }
+
+    /// A full data volume stops the server at the next checkpoint when WAL is elsewhere, and at the next new segment when
+    /// WAL is in it. Whether it has stopped.
+    async fn take_last_bytes(&self) -> Result<bool, WorldError> {
+        let last = if self.separate_wal {
+            "checkpoint"
+        } else {
+            // What refused inserts give back would let the server start again at once, as if nothing were full.
+            let fill =
+                "dd if=/dev/zero of=/var/lib/postgresql/data/ballast bs=4k oflag=append conv=notrunc,fsync";
+            let command = ["bash", "-c", &format!("{fill} 2>&1 || true")];
+            pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND).await?;
+            "select pg_switch_wal(); insert into ledger values (-1) on conflict do nothing; checkpoint"
+        };
+        let going_on = match self.psql(last).await {
+            Ok(output) => output.success || output.stderr.contains("No space left"),
+            Err(_) => false,
+        };
+        Ok(!going_on)
     }
 
     /// Notes the first time that a file system is seen at or beyond a mark.
