@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use headroom_scenario::{Act, Cell, Outcome, Report, Step, Strike, World, run_cell};
+use headroom_scenario::{Cell, Outcome, Report, World, run_cell};
 
 use crate::exit;
 
@@ -44,12 +44,9 @@ pub struct Plan {
     pub side_by_side: bool,
 }
 
-/// Whether a cell stops, kills or starts the operator that all cells of a cluster share.
+/// Whether a cell touches what all cells of a cluster share: the operator, the nodes.
 pub fn disturbs_others(cell: &Cell) -> bool {
-    let Cell::Scenario(scenario) = cell else { return false };
-    scenario.script.iter().any(|step| {
-        matches!(step, Step::Do(Act::StopOperator | Act::StartOperator) | Step::Strike(Strike::KillOperator))
-    })
+    matches!(cell, Cell::Scenario(scenario) if scenario.serial())
 }
 
 /// Runs the plan; `open` gives each cell its world, `told` hears of each report as it comes.

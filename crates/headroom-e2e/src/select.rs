@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use headroom_scenario::{Cell, catalogue};
 
-use crate::args::Args;
+use crate::args::{Args, WorldName};
 
 /// The cells that were asked for.
 ///
@@ -13,7 +13,10 @@ use crate::args::Args;
 pub fn cells(args: &Args) -> Result<Vec<Cell>, String> {
     let cells = catalogue::select(&args.filter, &args.topologies());
     if !cells.is_empty() {
-        return Ok(cells);
+        return Ok(match args.world {
+            WorldName::Sim => cells,
+            WorldName::Cluster => cells.into_iter().map(Cell::on_cluster).collect(),
+        });
     }
     let elsewhere = catalogue::select(&args.filter, &headroom_scenario::Topology::ALL);
     if !elsewhere.is_empty() {

@@ -107,11 +107,15 @@ pub fn list(cells: &[Cell]) -> String {
     let mut text = String::new();
     let width = cells.iter().map(|cell| cell.full_id().len()).max().unwrap_or(0);
     for cell in cells {
-        let (id, about) = match cell {
-            Cell::Scenario(scenario) => (scenario.full_id(), scenario.title.to_owned()),
-            Cell::Blank { why, .. } => (cell.full_id(), format!("blank: {why}")),
+        let id = cell.full_id();
+        let _ = match cell {
+            Cell::Scenario(scenario) => {
+                let (pace, title) = (scenario.pace.name(), scenario.title);
+                let serial = if scenario.serial() { "serial" } else { "" };
+                writeln!(text, "{id:width$}  {pace:6}  {serial:6}  {title}")
+            }
+            Cell::Blank { why, .. } => writeln!(text, "{id:width$}  {:6}  {:6}  blank: {why}", "", ""),
         };
-        let _ = writeln!(text, "{id:width$}  {about}");
     }
     text
 }

@@ -10,7 +10,7 @@ use headroom_core::{
 
 use crate::{
     Fact, Trace,
-    trace::{ClusterState, StorageState},
+    trace::{BackupState, ClusterState, StorageState, VolumeState},
     view::View,
     words,
 };
@@ -78,6 +78,51 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
         Fact::Settled => settled(view),
         Fact::Quiet => settled(view).and_then(|()| silent(view, quiet)),
         Fact::Verified => require(view.verified, || "the verification has not ended".to_owned()),
+        Fact::PrimaryChanged => {
+            let now = view.primary();
+            require(now.is_some() && now != view.primary_before, || {
+                format!("the primary is still {}", now.map_or("unknown".to_owned(), |now| now.to_string()))
+            })
+        }
+        Fact::Drained => require(view.drained, || "the node is not drained".to_owned()),
+        Fact::EvictionRefused => require(view.eviction_refused, || "no eviction was refused".to_owned()),
+        Fact::BackupBegun => {
+            let begun = view.backup.as_ref().is_some_and(|backup| !backup.phase.is_empty());
+            require(begun, || "no Backup has begun".to_owned())
+        }
+        Fact::BackupEnded => require(view.backup.as_ref().is_some_and(BackupState::ended), || {
+            let phase = view.backup.as_ref().map_or("absent", |backup| backup.phase.as_str());
+            format!("the newest Backup is {phase:?}")
+        }),
+        Fact::Upgraded => upgraded(view),
+        Fact::InstancesAre(count) => instances_are(view, *count),
+        Fact::ClaimPending(volume) => {
+            let pending = view.claims_of(volume).any(|claim| claim.capacity.is_none());
+            require(pending, || format!("every {volume} claim is bound"))
+        }
+        Fact::JoinFailed => require(view.join_failed, || "no join has failed".to_owned()),
+        Fact::Completed(volume, cause, wanted) => {
+            let ledger = shown(view, volume).map(|shown| shown.ledger.as_slice()).unwrap_or_default();
+            let done = ledger.iter().filter(|(of, _, completed)| of == cause && *completed).count();
+            require(u32::try_from(done).is_ok_and(|done| done >= *wanted), || {
+                format!("{done} of {wanted} {} actions of {volume} are completed", words::cause(*cause))
+            })
+        }
+        Fact::ReasonIs(volume, reason) => {
+            let now = shown(view, volume).map_or("unknown", |shown| shown.reason.as_str());
+            require(now == *reason, || format!("{volume} says {now}, not {reason}"))
+        }
+        Fact::FreeAtLeast(volume, percent) => match view.primary() {
+            None => Err("no primary has been seen".to_owned()),
+            Some(primary) => {
+                let used = view.used_percent(&primary, volume);
+                let free = used.map(|used| 100_u8.saturating_sub(used));
+                require(free.is_some_and(|free| free >= *percent), || {
+                    let now = free.map_or("unknown".to_owned(), |free| format!("{free} % free"));
+                    format!("{volume} of {primary} is {now}, not {percent} %")
+                })
+            }
+        },
         Fact::All(facts) => {
             let failing: Vec<String> =
                 facts.iter().filter_map(|fact| holds(fact, view, quiet).err()).collect();
@@ -90,16 +135,38 @@ fn require(held: bool, still: impl FnOnce() -> String) -> Result<(), String> {
     if held { Ok(()) } else { Err(still()) }
 }
 
+/// What the status shows for a volume.
+fn shown<'a>(view: &'a View, volume: &VolumeName) -> Option<&'a VolumeState> {
+    view.storage.as_ref()?.volumes.iter().find(|shown| shown.volume == *volume)
+}
+
 /// The state that the status shows for a volume.
 pub(crate) fn state_of(view: &View, volume: &VolumeName) -> Option<State> {
-    let storage = view.storage.as_ref()?;
-    storage.volumes.iter().find(|shown| shown.volume == *volume).map(|shown| shown.state)
+    shown(view, volume).map(|shown| shown.state)
+}
+
+pub(crate) fn instances_are(view: &View, count: u32) -> Result<(), String> {
+    let Some(cluster) = &view.cluster else { return Err("no Cluster has been seen".to_owned()) };
+    let ClusterState { wanted, instances, ready, .. } = cluster;
+    require([wanted, instances, ready].into_iter().all(|seen| *seen == count), || {
+        format!("{wanted} instances are wanted, {instances} exist, {ready} are ready, not {count}")
+    })
+}
+
+pub(crate) fn upgraded(view: &View) -> Result<(), String> {
+    let Some(cluster) = &view.cluster else { return Err("no Cluster has been seen".to_owned()) };
+    require(cluster.image != view.image_before, || format!("the image is still {}", cluster.image))?;
+    require(!view.pods.is_empty(), || "no instance has been seen".to_owned())?;
+    match view.pods.values().find(|pod| pod.image != cluster.image) {
+        Some(old) => Err(format!("{} runs {}, not {}", old.instance, old.image, cluster.image)),
+        None => Ok(()),
+    }
 }
 
 /// Phase, counts, primary, pods and claims together: the phase alone lies for seconds (design §6).
 fn healthy(view: &View) -> Result<(), String> {
     let Some(cluster) = &view.cluster else { return Err("no Cluster has been seen".to_owned()) };
-    let ClusterState { phase, wanted, instances, ready, primary, target_primary } = cluster;
+    let ClusterState { phase, wanted, instances, ready, primary, target_primary, .. } = cluster;
     require(phase == HEALTHY_PHASE, || format!("the Cluster's phase is {phase:?}"))?;
     require(instances == wanted && ready == wanted, || {
         format!("{ready} of {wanted} instances are ready ({instances} exist)")

@@ -40,6 +40,18 @@ pub enum Functional {
     NoServerRestart,
     /// Between these many container restarts over all instances after the fixture was ready.
     ServerRestarts(u32, u32),
+    /// Between these many promotions after the fixture was ready.
+    PromotionsBetween(u32, u32),
+    /// Between these many pods made for instances after the fixture was ready: churn.
+    PodsMade(u32, u32),
+    /// The newest Backup completed.
+    BackupCompleted,
+    /// The newest Backup completed, or failed and says why.
+    BackupEndedClearly,
+    /// Every instance runs the Cluster's new image.
+    Upgraded,
+    /// The Cluster wants and has this many instances at the end.
+    Instances(u32),
 }
 
 /// Class 2: storage.
@@ -81,6 +93,12 @@ pub enum Control {
     PatchesInAll(VolumeName, u32),
     /// No claim of the volume was raised by the operator at all.
     NoPatch(VolumeName),
+    /// No claim of the volume was raised by the operator more often than this.
+    PatchesPerClaimAtMost(VolumeName, u32),
+    /// The status showed this state of the volume with this reason at some time.
+    PassedThroughAs(VolumeName, State, &'static str),
+    /// The operator wrote at most this often (claims, status, all) after the fixture was ready: no churn.
+    WritesAtMost(u32),
     /// No claim of the volume was raised by the operator within this time after the fixture was ready.
     NoPatchWithin(VolumeName, Duration),
     /// No pod, claim or job was deleted by the operator.

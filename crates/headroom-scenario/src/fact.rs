@@ -49,6 +49,30 @@ pub enum Fact {
     Quiet,
     /// The newest verification is newer than the last act and complete.
     Verified,
+    /// `currentPrimary` is another instance than when the last strike came (or the fixture was ready).
+    PrimaryChanged,
+    /// The drain of the last strike has ended: its node has no instance pod left that began there.
+    Drained,
+    /// An eviction of the last drain was refused.
+    EvictionRefused,
+    /// The newest Backup has begun (it has any phase of its own).
+    BackupBegun,
+    /// The newest Backup has ended, well or not.
+    BackupEnded,
+    /// Every instance runs the image that the Cluster names, and it is another one than when the fixture was ready.
+    Upgraded,
+    /// The Cluster wants, has and has ready exactly this many instances.
+    InstancesAre(u32),
+    /// A claim of this volume is not bound.
+    ClaimPending(VolumeName),
+    /// A pod of a join job has failed since the last act or strike.
+    JoinFailed,
+    /// The ledger holds at least this many completed actions of this cause.
+    Completed(VolumeName, Cause, u32),
+    /// The status shows this reason for the volume now.
+    ReasonIs(VolumeName, &'static str),
+    /// The primary's file system of this volume has at least this percent free, by the kubelet's newest sample.
+    FreeAtLeast(VolumeName, u8),
     /// All of these.
     All(Vec<Fact>),
 }

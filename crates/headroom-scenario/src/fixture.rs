@@ -63,8 +63,23 @@ pub struct Fixture {
     /// same on every member, and shown by the kubelet's own samples before `prepare` goes on. A live operator would
     /// rightly take so quick a fill for an emergency, so planned growth starts from here.
     pub filled: Option<(VolumeName, u8)>,
+    /// `spec.enablePDB`. CNPG's default is true, and then a primary without a replica cannot be drained (trace 11a).
+    pub enable_pdb: bool,
+    /// `primaryUpdateStrategy: supervised`: CNPG leaves the switchover of a rolling update to a person.
+    pub supervised: bool,
+    /// What the Cluster needs for Backups by volume snapshot (`spec.backup.volumeSnapshot`), if it has any.
+    pub backups: Option<BackupMode>,
     /// Policy of the data volume and of the tablespace.
     pub policy: PolicyFixture,
+}
+
+/// `spec.backup.volumeSnapshot.online`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackupMode {
+    /// The server runs on; recovery needs archived WAL.
+    Online,
+    /// The instance is fenced for the snapshot: a snapshot that recovers without a WAL archive.
+    Offline,
 }
 
 /// The `storage` block (and that of tablespace `idx`, which gets the same) of the DynamicStorage.
@@ -76,6 +91,8 @@ pub struct PolicyFixture {
     pub target_buffer: u8,
     /// `emergencyGrow.criticalThreshold`, percent.
     pub critical_threshold: u8,
+    /// `emergencyGrow.emergencyLimit`, if set.
+    pub emergency_limit: Option<Bytes>,
     /// `budget.actionsPerDay` and `budget.reservedForEmergency`.
     pub budget: (u8, u8),
     /// The maintenance window relative to the creation of the DynamicStorage.

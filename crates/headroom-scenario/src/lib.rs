@@ -21,9 +21,9 @@ pub mod world;
 
 pub use evaluate::{evaluate, holds};
 pub use fact::Fact;
-pub use fixture::{Fixture, Topology};
+pub use fixture::{BackupMode, Fixture, Topology};
 pub use run::{Outcome, Report, run, run_cell};
-pub use scenario::{Cell, Level, Scenario};
+pub use scenario::{Cell, Level, Pace, Scenario};
 pub use script::{Act, Gate, Step, Strike, Wait, Who};
 pub use trace::{Entry, Trace, What};
 pub use view::View;

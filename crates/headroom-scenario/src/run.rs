@@ -108,7 +108,9 @@ impl Report {
 /// Runs a cell: a blank is reported as one, and its world is never asked for.
 pub fn run_cell(cell: &Cell, world: impl FnOnce() -> Result<Box<dyn World>, String>) -> Report {
     match cell {
-        Cell::Blank { id, topology, why } => Report::blank(id, *topology, why),
+        Cell::Blank { id, topology, why, .. } => {
+            Report { full_id: cell.full_id(), ..Report::blank(id, *topology, why) }
+        }
         Cell::Scenario(scenario) => match world() {
             Ok(mut world) => run(scenario, world.as_mut()),
             Err(why) => Report::without_world(scenario, why),
@@ -212,6 +214,7 @@ impl Runner<'_> {
 
     fn release(&mut self, gate: Gate) -> Result<(), Stop> {
         self.held.retain(|held| *held != gate);
+        self.gate = self.gate.filter(|last| *last != gate);
         self.world.release(gate).map_err(|error| Stop::Inconclusive(error.to_string()))
     }
 
@@ -293,9 +296,21 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::IntentRecorded { .. }
         | Fact::StateSeen(..)
         | Fact::StateIs(..)
+        | Fact::ReasonIs(..)
+        | Fact::Completed(..)
         | Fact::Settled
         | Fact::Quiet => Class::Control,
         Fact::Healthy
+        | Fact::PrimaryChanged
+        | Fact::Drained
+        | Fact::EvictionRefused
+        | Fact::BackupBegun
+        | Fact::BackupEnded
+        | Fact::Upgraded
+        | Fact::InstancesAre(_)
+        | Fact::ClaimPending(_)
+        | Fact::JoinFailed
+        | Fact::FreeAtLeast(..)
         | Fact::Held(_)
         | Fact::UsedAtLeast(..)
         | Fact::EveryMemberUsedAtLeast(..)

@@ -11,6 +11,15 @@ pub enum Level {
     P1,
 }
 
+/// How long a scenario may take (requirements, class 5): each class has its place in CI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pace {
+    /// Minutes on a cluster.
+    Medium,
+    /// Up to half an hour on a cluster, or days of simulated time.
+    Slow,
+}
+
 /// A scenario in one topology (and, where it strikes, at one moment).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -20,6 +29,10 @@ pub struct Scenario {
     pub title: &'static str,
     /// Importance.
     pub level: Level,
+    /// Timing class.
+    pub pace: Pace,
+    /// Why a real cluster cannot have it, if so: a justified blank there.
+    pub simulator_only: Option<&'static str>,
     /// Fixture.
     pub fixture: Fixture,
     /// The gate at which it strikes, if it does.
@@ -33,11 +46,23 @@ pub struct Scenario {
 impl Scenario {
     /// The id with topology and moment: `p0_01_operator_restart@t2/node-step`.
     pub fn full_id(&self) -> String {
-        let topology = self.fixture.topology.name();
-        match self.moment {
-            Some(gate) => format!("{}@{topology}/{}", self.id, gate.name()),
-            None => format!("{}@{topology}", self.id),
-        }
+        full_id(self.id, self.fixture.topology, self.moment)
+    }
+
+    /// Whether other scenarios in the same cluster would feel it, so that it must run alone.
+    pub fn serial(&self) -> bool {
+        self.script.iter().any(|step| match step {
+            Step::Do(act) => act.disturbs_others(),
+            Step::Strike(strike) => strike.disturbs_others(),
+            Step::Hold(_) | Step::Release(_) | Step::Until(..) => false,
+        })
+    }
+}
+
+fn full_id(id: &str, topology: Topology, moment: Option<Gate>) -> String {
+    match moment {
+        Some(gate) => format!("{id}@{}/{}", topology.name(), gate.name()),
+        None => format!("{id}@{}", topology.name()),
     }
 }
 
@@ -52,6 +77,8 @@ pub enum Cell {
         id: &'static str,
         /// The topology.
         topology: Topology,
+        /// The gate at which it would strike.
+        moment: Option<Gate>,
         /// Why there is nothing to run.
         why: &'static str,
     },
@@ -70,7 +97,7 @@ impl Cell {
     pub fn full_id(&self) -> String {
         match self {
             Self::Scenario(scenario) => scenario.full_id(),
-            Self::Blank { id, topology, .. } => format!("{id}@{}", topology.name()),
+            Self::Blank { id, topology, moment, .. } => full_id(id, *topology, *moment),
         }
     }
 
@@ -79,6 +106,23 @@ impl Cell {
         match self {
             Self::Scenario(scenario) => scenario.fixture.topology,
             Self::Blank { topology, .. } => *topology,
+        }
+    }
+
+    /// The cell as a real cluster has it: blank where only a simulator can run it.
+    #[must_use]
+    pub fn on_cluster(self) -> Self {
+        match self {
+            Self::Scenario(scenario) => match scenario.simulator_only {
+                Some(why) => Self::Blank {
+                    id: scenario.id,
+                    topology: scenario.fixture.topology,
+                    moment: scenario.moment,
+                    why,
+                },
+                None => Self::Scenario(scenario),
+            },
+            Self::Blank { .. } => self,
         }
     }
 }

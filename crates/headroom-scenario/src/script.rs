@@ -60,13 +60,51 @@ pub enum Act {
         /// New request.
         to: Bytes,
     },
+    /// Drop the rows that fills have left in this volume, so that its usage falls.
+    Truncate {
+        /// Which volume.
+        volume: VolumeName,
+    },
     /// Set `spec.instances` of the Cluster.
     Scale {
         /// New number.
         instances: u32,
     },
-    /// Change the policy of the data volume.
+    /// Change the policy of the data volume and of the tablespace.
     SetPolicy(PolicyChange),
+    /// Raise the size of a volume in the Cluster's spec; CNPG then raises the claims itself.
+    SetClusterSize {
+        /// Which volume.
+        volume: VolumeName,
+        /// New size.
+        size: Bytes,
+    },
+    /// Set `imageName` of the Cluster to another image of the same PostgreSQL version: CNPG rolls the instances.
+    UpgradeImage,
+    /// Set or remove the annotation `cnpg.io/reconciliationLoop: disabled` of the Cluster.
+    Reconciliation {
+        /// Whether CNPG acts on the Cluster.
+        enabled: bool,
+    },
+    /// Create a CNPG `Backup` with method `volumeSnapshot`.
+    StartBackup,
+    /// Delete the DynamicStorage and the Cluster, and make both anew: the Cluster recovers from the snapshots of the
+    /// newest completed Backup. Rows acknowledged after that Backup began are no longer expected.
+    Restore {
+        /// `spec.storage.size` of the new Cluster.
+        size: Bytes,
+    },
+    /// Let every node take pods again.
+    Uncordon,
+    /// From now on the storage refuses every growth for a limit of its own (gRPC `RESOURCE_EXHAUSTED`), or no longer.
+    ProviderLimit {
+        /// Whether it refuses.
+        on: bool,
+    },
+    /// The kubelet of the node that this member runs on answers no usage request, or all kubelets do again (`None`).
+    SilenceKubelet(Option<Who>),
+    /// Let this much time pass. Only a world with a clock of its own can do it.
+    PassTime(Duration),
     /// Verify all data now: ledger of acknowledged rows, sentinel checksum, `pg_amcheck`.
     Verify,
 }
@@ -80,6 +118,8 @@ pub enum PolicyChange {
     TargetBuffer(u8),
     /// `budget.actionsPerDay` and `budget.reservedForEmergency`.
     Budget(u8, u8),
+    /// `emergencyGrow.emergencyLimit`.
+    EmergencyLimit(Bytes),
 }
 
 /// A disturbance.
@@ -87,8 +127,67 @@ pub enum PolicyChange {
 pub enum Strike {
     /// Kill the operator at once (no clean shutdown) and let it be started again.
     KillOperator,
-    /// Delete the instance pod of a member.
+    /// Delete the instance pod of a member, with its own grace period.
     DeletePod(Who),
+    /// Promote the replica with the highest serial, as `kubectl cnpg promote` does.
+    SwitchOver,
+    /// Delete the primary's pod without any grace period: with replicas CNPG fails over, alone it comes back.
+    FailOver,
+    /// Cordon the node of this member and evict the instance pods on it until it has none, as `kubectl drain` does; a
+    /// refused eviction is tried again every five seconds.
+    Drain(Who),
+    /// Cordon every node: no new pod finds a place.
+    CordonAll,
+    /// An act that strikes at the gate: a spec change, a Backup, a scale-up.
+    Change(Act),
+}
+
+impl Strike {
+    /// The act of a change.
+    pub const fn act(&self) -> Option<&Act> {
+        match self {
+            Self::Change(act) => Some(act),
+            Self::KillOperator
+            | Self::DeletePod(_)
+            | Self::SwitchOver
+            | Self::FailOver
+            | Self::Drain(_)
+            | Self::CordonAll => None,
+        }
+    }
+
+    /// Whether other scenarios in the same cluster would feel it.
+    pub fn disturbs_others(&self) -> bool {
+        match self {
+            Self::KillOperator | Self::Drain(_) | Self::CordonAll => true,
+            Self::DeletePod(_) | Self::SwitchOver | Self::FailOver => false,
+            Self::Change(act) => act.disturbs_others(),
+        }
+    }
+}
+
+impl Act {
+    /// Whether other scenarios in the same cluster would feel it: the operator and the nodes are everybody's.
+    pub const fn disturbs_others(&self) -> bool {
+        match self {
+            Self::StopOperator | Self::StartOperator | Self::Uncordon | Self::SilenceKubelet(_) => true,
+            Self::StartWriter { .. }
+            | Self::Fill { .. }
+            | Self::FillUntilRefused { .. }
+            | Self::Truncate { .. }
+            | Self::PatchClaim { .. }
+            | Self::Scale { .. }
+            | Self::SetPolicy(_)
+            | Self::SetClusterSize { .. }
+            | Self::UpgradeImage
+            | Self::Reconciliation { .. }
+            | Self::StartBackup
+            | Self::Restore { .. }
+            | Self::ProviderLimit { .. }
+            | Self::PassTime(_)
+            | Self::Verify => false,
+        }
+    }
 }
 
 /// A member by its role now.
@@ -113,6 +212,19 @@ pub enum Gate {
     BetweenClaims,
     /// All is grown, the completion is not recorded.
     BeforeCompletion,
+    /// The storage makes a new volume: its claim stays Pending.
+    Provision,
+}
+
+impl Gate {
+    /// The gates of a growth, in the order in which it passes them.
+    pub const GROWTH: [Self; 5] = [
+        Self::BeforePatch,
+        Self::ControllerStep,
+        Self::NodeStep,
+        Self::BetweenClaims,
+        Self::BeforeCompletion,
+    ];
 }
 
 /// A named wait; each world has its own table of limits. A limit holds for this part alone.
@@ -134,6 +246,20 @@ pub enum Wait {
     Window,
     /// A fill reaches its mark.
     Fill,
+    /// A canary or a driver is given up on (five minutes without progress) and that is said.
+    Stall,
+    /// A node is drained.
+    Drain,
+    /// A Backup ends.
+    Backup,
+    /// A new instance has joined.
+    Join,
+    /// All instances run another image.
+    Upgrade,
+    /// A Cluster is recovered from snapshots.
+    Restore,
+    /// A slot of the budget returns: more than a day.
+    Slot,
 }
 
 /// How long a wait may take; the table type of a world.

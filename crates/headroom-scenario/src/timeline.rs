@@ -10,7 +10,7 @@ use headroom_core::{
 use crate::{
     Act, What,
     checkers::{Case, completed_ms},
-    trace::{ACCURACY_MS, ClaimState, ClusterState, Entry, PodState, StorageState, Written},
+    trace::{ACCURACY_MS, BackupState, ClaimState, ClusterState, Entry, PodState, StorageState, Written},
     view::View,
     words,
 };
@@ -79,7 +79,17 @@ impl Teller {
             What::Pod(pod) if self.ready => self.pod(pod),
             What::PodGone(instance) if self.ready => Some(format!("the pod of {instance} is gone")),
             What::Cluster(cluster) if self.ready => self.cluster(cluster),
+            What::ClusterGone => Some("the Cluster is gone".to_owned()),
             What::Storage(status) => self.status(status),
+            What::StorageGone => Some("the DynamicStorage is gone".to_owned()),
+            What::Backup(backup) => Some(told(backup)),
+            What::JoinFailed(instance, times) => {
+                Some(format!("the join of {instance} has failed (attempt {times})"))
+            }
+            What::Node { name, cordoned: true } => Some(format!("node {name} is cordoned")),
+            What::Node { name, cordoned: false } => Some(format!("node {name} takes pods again")),
+            What::EvictionRefused(instance) => Some(format!("an eviction of {instance} is refused")),
+            What::Drained(node) => Some(format!("node {node} is drained")),
             What::OperatorWrote(Written::Claim { instance, volume, to }) => {
                 Some(format!("the operator raises the {volume} claim of {instance} to {to}"))
             }
@@ -180,10 +190,31 @@ impl Teller {
 fn acted(act: &Act) -> String {
     match act {
         Act::Fill { .. } | Act::FillUntilRefused { .. } => format!("trigger: {act}"),
-        Act::StopOperator | Act::PatchClaim { .. } | Act::Scale { .. } | Act::SetPolicy(_) => {
-            format!("disruption: {act}")
-        }
-        Act::StartWriter { .. } | Act::StartOperator | Act::Verify => act.to_string(),
+        Act::StopOperator
+        | Act::PatchClaim { .. }
+        | Act::Scale { .. }
+        | Act::SetPolicy(_)
+        | Act::SetClusterSize { .. }
+        | Act::UpgradeImage
+        | Act::Reconciliation { .. }
+        | Act::StartBackup
+        | Act::Restore { .. }
+        | Act::ProviderLimit { .. }
+        | Act::SilenceKubelet(_) => format!("disruption: {act}"),
+        Act::StartWriter { .. }
+        | Act::StartOperator
+        | Act::Truncate { .. }
+        | Act::Uncordon
+        | Act::PassTime(_)
+        | Act::Verify => act.to_string(),
+    }
+}
+
+fn told(backup: &BackupState) -> String {
+    let phase = if backup.phase.is_empty() { "asked for" } else { &backup.phase };
+    match &backup.error {
+        Some(error) => format!("Backup {}: {phase}: {error}", backup.name),
+        None => format!("Backup {}: {phase}", backup.name),
     }
 }
 

@@ -102,8 +102,27 @@ pub enum What {
     PodGone(InstanceName),
     /// The Cluster, now.
     Cluster(ClusterState),
+    /// The Cluster is gone.
+    ClusterGone,
     /// The DynamicStorage's status, now.
     Storage(StorageState),
+    /// The DynamicStorage is gone.
+    StorageGone,
+    /// A Backup, now.
+    Backup(BackupState),
+    /// A pod of this instance's join job has failed; how many have by now.
+    JoinFailed(InstanceName, u32),
+    /// A node takes new pods, or no longer.
+    Node {
+        /// Its name.
+        name: String,
+        /// It is cordoned.
+        cordoned: bool,
+    },
+    /// An eviction of an instance pod was refused (a `PodDisruptionBudget`).
+    EvictionRefused(InstanceName),
+    /// A drained node holds no instance pod any more that was there when the drain began.
+    Drained(String),
     /// A usage sample by the kubelet.
     Usage {
         /// Whose.
@@ -151,9 +170,9 @@ pub enum What {
 }
 
 impl What {
-    /// What a user or application did.
+    /// What a user or application did, a change that struck at a gate included.
     pub fn act(&self) -> Option<&Act> {
-        if let Self::Acted(act) = self { Some(act) } else { None }
+        if let Self::Acted(act) | Self::Struck(Strike::Change(act)) = self { Some(act) } else { None }
     }
 
     /// The claim it shows.
@@ -240,6 +259,8 @@ pub struct PodState {
     pub last_exit: Option<i32>,
     /// It has a deletion timestamp.
     pub terminating: bool,
+    /// Image of container `postgres`.
+    pub image: String,
 }
 
 /// The Cluster.
@@ -257,6 +278,31 @@ pub struct ClusterState {
     pub primary: Option<String>,
     /// `status.targetPrimary`.
     pub target_primary: Option<String>,
+    /// `spec.imageName`, else `status.image`.
+    pub image: String,
+}
+
+/// A CNPG Backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupState {
+    /// Its name.
+    pub name: String,
+    /// `status.phase` as CNPG writes it; empty at first.
+    pub phase: String,
+    /// `status.error`.
+    pub error: Option<String>,
+}
+
+impl BackupState {
+    /// Whether it is over, well or not.
+    pub fn ended(&self) -> bool {
+        self.completed() || self.phase == "failed"
+    }
+
+    /// Whether it is over and well.
+    pub fn completed(&self) -> bool {
+        self.phase == "completed"
+    }
 }
 
 /// The DynamicStorage's status.

@@ -11,8 +11,8 @@ use headroom_core::{
 };
 
 use crate::{
-    Act, Gate,
-    trace::{ACCURACY_MS, ClaimState, ClusterState, Entry, PodState, StorageState, Trace, What},
+    Act, Gate, Strike,
+    trace::{ACCURACY_MS, BackupState, ClaimState, ClusterState, Entry, PodState, StorageState, Trace, What},
 };
 
 /// Latest object states, and what has been seen since the fixture was ready.
@@ -53,6 +53,18 @@ pub struct View {
     pub serving: bool,
     /// The newest act is a verification and its answer is there.
     pub verified: bool,
+    /// The newest Backup.
+    pub backup: Option<BackupState>,
+    /// A pod of a join job has failed since the last act or strike.
+    pub join_failed: bool,
+    /// The drain of the last strike has ended.
+    pub drained: bool,
+    /// An eviction was refused since the last strike.
+    pub eviction_refused: bool,
+    /// Who was primary when the last strike came, or when the fixture was ready.
+    pub primary_before: Option<InstanceName>,
+    /// The Cluster's image when the fixture was ready.
+    pub image_before: String,
     /// When something last disturbed the server: an act, a strike, a restart of the primary's container.
     pub disturbed_ms: u64,
     acknowledged_when_disturbed: u64,
@@ -87,6 +99,12 @@ impl View {
             refused: false,
             serving: false,
             verified: false,
+            backup: None,
+            join_failed: false,
+            drained: false,
+            eviction_refused: false,
+            primary_before: None,
+            image_before: String::new(),
             disturbed_ms: 0,
             acknowledged_when_disturbed: 0,
             pods_when_ready: BTreeMap::new(),
@@ -119,7 +137,7 @@ impl View {
         match what {
             What::FixtureReady => self.become_ready(at_ms),
             What::Acted(act) => self.acted(at_ms, act),
-            What::Struck(_) => self.disturb(at_ms),
+            What::Struck(strike) => self.struck(at_ms, strike),
             What::GateHeld(gate) => {
                 self.gates.insert(*gate, false);
             }
@@ -144,7 +162,13 @@ impl View {
                 self.primaries.extend(cluster.primary.as_deref().map(InstanceName::from));
                 self.cluster = Some(cluster.clone());
             }
+            What::ClusterGone => self.cluster = None,
             What::Storage(storage) => self.storage(storage),
+            What::StorageGone => self.storage = None,
+            What::Backup(backup) => self.backup = Some(backup.clone()),
+            What::JoinFailed(..) => self.join_failed = true,
+            What::Drained(_) => self.drained = true,
+            What::EvictionRefused(_) => self.eviction_refused = true,
             What::Usage { instance, volume, capacity, available } => {
                 let key = (instance.clone(), volume.clone());
                 let before = self.usage.insert(key.clone(), (*capacity, *available));
@@ -157,7 +181,7 @@ impl View {
             What::Acknowledged(rows) => self.acknowledged(at_ms, *rows),
             What::InsertFailed { no_space } => self.refused |= *no_space,
             What::Verified { .. } => self.verified = true,
-            What::Event { .. } | What::Note(_) => {}
+            What::Event { .. } | What::Note(_) | What::Node { .. } => {}
         }
     }
 
@@ -168,6 +192,8 @@ impl View {
         self.states.clear();
         self.intents.clear();
         self.stops.clear();
+        self.primary_before = self.primary();
+        self.image_before = self.cluster.as_ref().map(|cluster| cluster.image.clone()).unwrap_or_default();
         if let Some(storage) = self.storage.clone() {
             self.storage(&storage);
         }
@@ -182,9 +208,25 @@ impl View {
         if matches!(act, Act::Fill { .. } | Act::FillUntilRefused { .. }) {
             self.refused = false;
         }
+        if matches!(act, Act::StartBackup) {
+            self.backup = None;
+        }
         self.verified = false;
+        self.join_failed = false;
         if !matches!(act, Act::StartWriter { .. }) {
             self.disturb(at_ms);
+        }
+    }
+
+    fn struck(&mut self, at_ms: u64, strike: &Strike) {
+        self.primary_before = self.primary();
+        self.join_failed = false;
+        self.drained = false;
+        self.eviction_refused = false;
+        self.verified = false;
+        self.disturb(at_ms);
+        if let Some(act) = strike.act() {
+            self.acted(at_ms, act);
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use headroom_core::{ledger::Cause, report::State};
 
-use crate::{Act, Gate, Strike, Wait, Who, script::PolicyChange};
+use crate::{Act, Gate, Strike, Wait, Who, scenario::Pace, script::PolicyChange};
 
 /// The state as the status writes it.
 pub const fn state(state: State) -> &'static str {
@@ -42,6 +42,17 @@ impl Gate {
             Self::NodeStep => "node-step",
             Self::BetweenClaims => "between-claims",
             Self::BeforeCompletion => "before-completion",
+            Self::Provision => "provision",
+        }
+    }
+}
+
+impl Pace {
+    /// `medium`, `slow`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Medium => "medium",
+            Self::Slow => "slow",
         }
     }
 }
@@ -58,6 +69,13 @@ impl Wait {
             Self::Quiet => "quiet",
             Self::Window => "window",
             Self::Fill => "fill",
+            Self::Stall => "stall",
+            Self::Drain => "drain",
+            Self::Backup => "backup",
+            Self::Join => "join",
+            Self::Upgrade => "upgrade",
+            Self::Restore => "restore",
+            Self::Slot => "slot",
         }
     }
 }
@@ -86,15 +104,43 @@ impl fmt::Display for Act {
             Self::PatchClaim { who, volume, to } => {
                 write!(f, "raise the {volume} claim of {who} by hand to {to}")
             }
+            Self::Truncate { volume } => write!(f, "drop what was filled into {volume}"),
             Self::Scale { instances } => write!(f, "set spec.instances to {instances}"),
-            Self::SetPolicy(PolicyChange::Limit(limit)) => write!(f, "set limit to {limit}"),
-            Self::SetPolicy(PolicyChange::TargetBuffer(percent)) => {
-                write!(f, "set targetBuffer to {percent}")
+            Self::SetPolicy(change) => change.fmt(f),
+            Self::SetClusterSize { volume, size } => {
+                write!(f, "set the size of {volume} in the Cluster to {size}")
             }
-            Self::SetPolicy(PolicyChange::Budget(day, reserved)) => {
-                write!(f, "set budget to {day} a day, {reserved} reserved")
+            Self::UpgradeImage => f.write_str("set another imageName"),
+            Self::Reconciliation { enabled: true } => {
+                f.write_str("let CloudNativePG act on the Cluster again")
             }
+            Self::Reconciliation { enabled: false } => {
+                f.write_str("disable CloudNativePG's reconciliation of the Cluster")
+            }
+            Self::StartBackup => f.write_str("start a Backup by volume snapshot"),
+            Self::Restore { size } => {
+                write!(f, "restore the newest Backup into a new Cluster of {size} with a new DynamicStorage")
+            }
+            Self::Uncordon => f.write_str("uncordon all nodes"),
+            Self::ProviderLimit { on: true } => {
+                f.write_str("let the storage refuse growth for its own limit")
+            }
+            Self::ProviderLimit { on: false } => f.write_str("let the storage grow volumes again"),
+            Self::SilenceKubelet(Some(who)) => write!(f, "silence the kubelet of {who}"),
+            Self::SilenceKubelet(None) => f.write_str("let all kubelets answer again"),
+            Self::PassTime(span) => write!(f, "let {} s pass", span.as_secs()),
             Self::Verify => f.write_str("verify all data"),
+        }
+    }
+}
+
+impl fmt::Display for PolicyChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(limit) => write!(f, "set limit to {limit}"),
+            Self::TargetBuffer(percent) => write!(f, "set targetBuffer to {percent}"),
+            Self::Budget(day, reserved) => write!(f, "set budget to {day} a day, {reserved} reserved"),
+            Self::EmergencyLimit(limit) => write!(f, "set emergencyLimit to {limit}"),
         }
     }
 }
@@ -104,6 +150,11 @@ impl fmt::Display for Strike {
         match self {
             Self::KillOperator => f.write_str("kill the operator"),
             Self::DeletePod(who) => write!(f, "delete the pod of {who}"),
+            Self::SwitchOver => f.write_str("promote the last replica"),
+            Self::FailOver => f.write_str("delete the primary's pod without grace"),
+            Self::Drain(who) => write!(f, "drain the node of {who}"),
+            Self::CordonAll => f.write_str("cordon all nodes"),
+            Self::Change(act) => act.fmt(f),
         }
     }
 }

@@ -153,8 +153,8 @@ impl SimWorld {
 }
 
 impl World for SimWorld {
-    fn can_hold(&self, _: Gate) -> bool {
-        true
+    fn can_hold(&self, gate: Gate) -> bool {
+        gate != Gate::Provision
     }
 
     fn prepare(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
@@ -199,10 +199,12 @@ impl World for SimWorld {
 
     fn limit(&self, wait: Wait) -> Duration {
         Duration::from_secs(match wait {
-            Wait::Ready | Wait::Fill | Wait::Window => 600,
-            Wait::Decision | Wait::Strike | Wait::Growth => 300,
+            Wait::Ready | Wait::Fill | Wait::Window | Wait::Stall | Wait::Upgrade | Wait::Restore => 600,
+            Wait::Decision | Wait::Strike | Wait::Growth | Wait::Drain | Wait::Backup | Wait::Join => 300,
             Wait::Recovery => 900,
             Wait::Quiet => 180,
+            // A day, and an hour for what follows.
+            Wait::Slot => 25 * 3600,
         })
     }
 

@@ -26,7 +26,7 @@ impl Gates {
         match gate {
             Gate::ControllerStep => Some(Step::Controller),
             Gate::NodeStep => Some(Step::Node),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => None,
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => None,
         }
     }
 

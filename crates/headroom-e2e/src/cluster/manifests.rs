@@ -46,6 +46,12 @@ pub(crate) fn cluster(fixture: &Fixture, class: &str, image: Option<&str>) -> Va
         spec["tablespaces"] =
             json!([{"name": TABLESPACE, "owner": {"name": "app"}, "storage": volume(size)}]);
     }
+    if !fixture.enable_pdb {
+        spec["enablePDB"] = json!(false);
+    }
+    if fixture.supervised {
+        spec["primaryUpdateStrategy"] = json!("supervised");
+    }
     if fixture.synchronous > 0 {
         spec["postgresql"]["synchronous"] =
             json!({"method": "any", "number": fixture.synchronous, "dataDurability": "required"});
@@ -81,6 +87,9 @@ fn block(policy: &PolicyFixture, now: i64) -> Value {
         "emergencyGrow": {"enabled": true, "criticalThreshold": policy.critical_threshold},
         "budget": {"actionsPerDay": policy.budget.0, "reservedForEmergency": policy.budget.1},
     });
+    if let Some(limit) = policy.emergency_limit {
+        block["emergencyGrow"]["emergencyLimit"] = json!(limit.to_string());
+    }
     if let Some(window) = window::block(policy.window, now) {
         block["maintenanceWindow"] = window;
     }

@@ -95,7 +95,14 @@ pub(crate) fn pod(object: &Value) -> Option<PodState> {
         restarts: number(postgres, "/restartCount"),
         last_exit: exit,
         terminating: terminating(object),
+        image: postgres_image(object).unwrap_or_default().to_owned(),
     })
+}
+
+/// The image of container `postgres` in a pod's spec.
+fn postgres_image(pod: &Value) -> Option<&str> {
+    let containers = pod.pointer("/spec/containers")?.as_array()?;
+    text(containers.iter().find(|container| text(container, "/name") == Some("postgres"))?, "/image")
 }
 
 /// The Cluster.
@@ -107,6 +114,10 @@ pub(crate) fn cluster(object: &Value) -> ClusterState {
         ready: number(object, "/status/readyInstances"),
         primary: text(object, "/status/currentPrimary").map(str::to_owned),
         target_primary: text(object, "/status/targetPrimary").map(str::to_owned),
+        image: text(object, "/spec/imageName")
+            .or_else(|| text(object, "/status/image"))
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 

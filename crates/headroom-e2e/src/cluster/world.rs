@@ -271,6 +271,9 @@ impl ClusterWorld {
             PolicyChange::Budget(per_day, reserved) => {
                 json!({"budget": {"actionsPerDay": per_day, "reservedForEmergency": reserved}})
             }
+            PolicyChange::EmergencyLimit(limit) => {
+                json!({"emergencyGrow": {"emergencyLimit": limit.to_string()}})
+            }
         };
         let patch = json!({"spec": {"storage": storage}});
         self.connection.runtime.block_on(self.patch("DynamicStorage", NAME, &patch))
@@ -340,6 +343,16 @@ impl World for ClusterWorld {
             }
             Act::SetPolicy(change) => self.set_policy(*change),
             Act::Verify => self.verify(),
+            Act::Truncate { .. }
+            | Act::SetClusterSize { .. }
+            | Act::UpgradeImage
+            | Act::Reconciliation { .. }
+            | Act::StartBackup
+            | Act::Restore { .. }
+            | Act::Uncordon
+            | Act::ProviderLimit { .. }
+            | Act::SilenceKubelet(_)
+            | Act::PassTime(_) => Err(failed(&act.to_string(), &"this world cannot do it yet")),
         }
     }
 
@@ -360,6 +373,11 @@ impl World for ClusterWorld {
                 let deleted = runtime.block_on(pods.delete(&pod, &DeleteParams::default()));
                 deleted.map(|_| ()).map_err(|error| failed(&format!("delete pod {pod}"), &error))
             }
+            Strike::SwitchOver
+            | Strike::FailOver
+            | Strike::Drain(_)
+            | Strike::CordonAll
+            | Strike::Change(_) => Err(failed(&strike.to_string(), &"this world cannot do it yet")),
         }
     }
 
@@ -391,11 +409,19 @@ impl World for ClusterWorld {
     fn limit(&self, wait: Wait) -> Duration {
         Duration::from_secs(match wait {
             // Two samples of a stock kubelet are 60 to 120 s apart.
-            Wait::Ready | Wait::Decision | Wait::Growth | Wait::Window | Wait::Fill => 300,
+            Wait::Ready
+            | Wait::Decision
+            | Wait::Growth
+            | Wait::Window
+            | Wait::Fill
+            | Wait::Drain
+            | Wait::Backup
+            | Wait::Join => 300,
             Wait::Strike => 180,
             // A crash-loop back-off lasts up to five minutes, and promotion or rewind comes on top.
-            Wait::Recovery => 600,
+            Wait::Recovery | Wait::Stall | Wait::Upgrade | Wait::Restore => 600,
             Wait::Quiet => 120,
+            Wait::Slot => 25 * 3600,
         })
     }
 

@@ -15,7 +15,7 @@ use crate::{
     Act, Fixture, Level, Scenario, Step, Topology,
     expect::{Data, Expect, Functional, all},
     fixture::{PolicyFixture, WindowFixture},
-    scenario::Cell,
+    scenario::{Cell, Pace},
 };
 
 mod full;
@@ -59,10 +59,14 @@ fn plain(topology: Topology, window: WindowFixture) -> Fixture {
         tablespace: None,
         synchronous: 0,
         filled: None,
+        enable_pdb: true,
+        supervised: false,
+        backups: None,
         policy: PolicyFixture {
             limit: GI_4,
             target_buffer: 20,
             critical_threshold: 95,
+            emergency_limit: None,
             budget: (4, 1),
             window,
         },
@@ -79,7 +83,17 @@ fn write() -> Step {
 }
 
 fn cell(id: &'static str, title: &'static str, fixture: Fixture, script: Vec<Step>, expect: Expect) -> Cell {
-    Cell::Scenario(Box::new(Scenario { id, title, level: Level::P0, fixture, moment: None, script, expect }))
+    Cell::Scenario(Box::new(Scenario {
+        id,
+        title,
+        level: Level::P0,
+        pace: Pace::Medium,
+        simulator_only: None,
+        fixture,
+        moment: None,
+        script,
+        expect,
+    }))
 }
 
 /// What every scenario of the family expects of the rows.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use headroom_core::{
     ledger::Cause,
     names::{InstanceName, VolumeName},
+    report::State,
 };
 
 use super::{Assertion, Case, Class, assertion, require};
@@ -55,6 +56,19 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
                 require(seen.is_empty(), || format!("{} were", seen.len())),
             )
         }
+        Control::PatchesPerClaimAtMost(volume, most) => {
+            let over = patches(case, volume).into_iter().find(|(_, count)| count > most);
+            let text = format!("no {volume} claim was raised more than {most} times");
+            (text, over.map_or(Ok(()), |(who, count)| Err(format!("{who} was raised {count} times"))))
+        }
+        Control::PassedThroughAs(volume, state, reason) => {
+            let text = format!("{volume} passed through {} ({reason})", words::state(*state));
+            (text, require(was_shown(case, volume, *state, reason), || "it never did".to_owned()))
+        }
+        Control::WritesAtMost(most) => {
+            let seen = writes(case);
+            (format!("the operator wrote at most {most} times"), require(seen <= *most, || seen.to_string()))
+        }
         Control::NoPatchWithin(volume, span) => {
             let text = format!("no {volume} claim was raised in the first {} s", span.as_secs());
             (text, no_patch_within(case, volume, u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
@@ -85,6 +99,19 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
         }
     };
     assertion(Class::Control, text, found)
+}
+
+fn was_shown(case: &Case<'_>, volume: &VolumeName, state: State, reason: &str) -> bool {
+    let statuses = case.trace.after_ready().iter().filter_map(|entry| entry.what.storage());
+    statuses
+        .flat_map(|status| &status.volumes)
+        .any(|shown| shown.volume == *volume && shown.state == state && shown.reason == reason)
+}
+
+fn writes(case: &Case<'_>) -> u32 {
+    let written =
+        case.trace.after_ready().iter().filter(|entry| matches!(entry.what, What::OperatorWrote(_)));
+    u32::try_from(written.count()).unwrap_or(u32::MAX)
 }
 
 /// What the status shows of a volume at the end.

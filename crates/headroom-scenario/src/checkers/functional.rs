@@ -1,9 +1,14 @@
 //! Class 1: does the Cluster reach its steady state, and what did it cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Assertion, Case, Class, assertion, require};
-use crate::{Fact, evaluate::holds, expect::Functional, trace::Entry};
+use crate::{
+    Fact, What,
+    evaluate::{holds, instances_are, upgraded},
+    expect::Functional,
+    trace::Entry,
+};
 
 pub(super) fn check(what: &Functional, case: &Case<'_>) -> Assertion {
     let (text, found) = match what {
@@ -27,6 +32,24 @@ pub(super) fn check(what: &Functional, case: &Case<'_>) -> Assertion {
             let held = (*least..=*most).contains(&seen);
             (format!("server restarts between {least} and {most}"), require(held, || seen.to_string()))
         }
+        Functional::PromotionsBetween(least, most) => {
+            let seen = promotions(case);
+            let held = (*least..=*most).contains(&seen);
+            (format!("promotions between {least} and {most}"), require(held, || seen.to_string()))
+        }
+        Functional::PodsMade(least, most) => {
+            let seen = pods_made(case);
+            let held = (*least..=*most).contains(&seen);
+            (format!("instance pods made between {least} and {most}"), require(held, || seen.to_string()))
+        }
+        Functional::BackupCompleted => ("the newest Backup completed".to_owned(), backup(case, false)),
+        Functional::BackupEndedClearly => {
+            ("the newest Backup completed, or failed and says why".to_owned(), backup(case, true))
+        }
+        Functional::Upgraded => ("every instance runs the new image".to_owned(), upgraded(&case.end)),
+        Functional::Instances(wanted) => {
+            (format!("{wanted} instances at the end"), instances_are(&case.end, *wanted))
+        }
     };
     assertion(Class::Functional, text, found)
 }
@@ -44,11 +67,33 @@ fn promotions(case: &Case<'_>) -> u32 {
     let primary = |entry: &Entry| entry.what.cluster().and_then(|cluster| cluster.primary.clone());
     let mut current = before.iter().filter_map(primary).next_back();
     let mut count: u32 = 0;
-    for next in after.iter().filter_map(primary) {
+    for entry in after {
+        if matches!(entry.what, What::ClusterGone) {
+            current = None;
+        }
+        let Some(next) = primary(entry) else { continue };
         count = count.saturating_add(u32::from(current.as_ref().is_some_and(|current| *current != next)));
         current = Some(next);
     }
     count
+}
+
+/// Instance pods that were not there when the fixture was ready.
+fn pods_made(case: &Case<'_>) -> u32 {
+    let (before, after) = split(case);
+    let uids = |entries: &[Entry]| -> BTreeSet<String> {
+        entries.iter().filter_map(|entry| entry.what.pod().map(|pod| pod.uid.clone())).collect()
+    };
+    let known = uids(before);
+    u32::try_from(uids(after).difference(&known).count()).unwrap_or(u32::MAX)
+}
+
+/// A failure must say why; then it can be tried again.
+fn backup(case: &Case<'_>, may_fail: bool) -> Result<(), String> {
+    let Some(backup) = &case.end.backup else { return Err("no Backup".to_owned()) };
+    let error = backup.error.as_deref().unwrap_or("");
+    let clear = may_fail && backup.ended() && !error.is_empty();
+    require(backup.completed() || clear, || format!("{:?} {error}", backup.phase))
 }
 
 /// Container restarts over all pods after the fixture was ready.

@@ -106,12 +106,20 @@ fn born(case: &Case<'_>) -> Vec<(VolumeName, Bytes)> {
 
 fn bounds(case: &Case<'_>) -> Result<(), String> {
     let acts = || case.trace.entries.iter().filter_map(|entry| entry.what.act());
+    let policy = &case.scenario.fixture.policy;
     let limits = acts().filter_map(|act| {
-        if let Act::SetPolicy(PolicyChange::Limit(limit)) = act { Some(*limit) } else { None }
+        if let Act::SetPolicy(PolicyChange::Limit(limit) | PolicyChange::EmergencyLimit(limit)) = act {
+            Some(*limit)
+        } else {
+            None
+        }
     });
-    let ceiling = limits.fold(case.scenario.fixture.policy.limit, Bytes::max);
+    let ceiling = limits.chain(policy.emergency_limit).fold(policy.limit, Bytes::max);
     let by_hand = |volume: &VolumeName, size: Bytes| {
-        acts().any(|act| matches!(act, Act::PatchClaim { volume: of, to, .. } if of == volume && *to == size))
+        acts().any(|act| {
+            matches!(act, Act::PatchClaim { volume: of, to, .. } | Act::SetClusterSize { volume: of, size: to }
+                if of == volume && *to == size)
+        })
     };
     for (volume, floor) in born(case) {
         let ceiling = if volume == VolumeName::Wal { floor } else { ceiling.max(floor) };

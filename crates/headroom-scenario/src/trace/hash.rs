@@ -5,7 +5,9 @@ use std::fmt;
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
-use super::{ClaimState, ClusterState, Entry, PodState, StorageState, Trace, VolumeState, What, Written};
+use super::{
+    BackupState, ClaimState, ClusterState, Entry, PodState, StorageState, Trace, VolumeState, What, Written,
+};
 use crate::{Act, Strike, Who, script::PolicyChange};
 
 /// Equal traces have equal hashes.
@@ -142,6 +144,23 @@ impl Fnv {
                 self.maybe(*amcheck_clean, Self::flag);
             }
             What::Note(text) => self.tag(18).text(text),
+            What::ClusterGone => self.byte(19),
+            What::StorageGone => self.byte(20),
+            What::Backup(BackupState { name, phase, error }) => {
+                self.tag(21).text(name);
+                self.text(phase);
+                self.maybe(error.as_deref(), Self::text);
+            }
+            What::JoinFailed(instance, times) => {
+                self.tag(22).text(instance.as_str());
+                self.u32(*times);
+            }
+            What::Node { name, cordoned } => {
+                self.tag(23).text(name);
+                self.flag(*cordoned);
+            }
+            What::EvictionRefused(instance) => self.tag(24).text(instance.as_str()),
+            What::Drained(node) => self.tag(25).text(node),
         }
     }
 
@@ -166,6 +185,19 @@ impl Fnv {
             Act::Scale { instances } => self.tag(6).u32(*instances),
             Act::SetPolicy(change) => self.tag(7).change(*change),
             Act::Verify => self.byte(8),
+            Act::Truncate { volume } => self.tag(9).volume(volume),
+            Act::SetClusterSize { volume, size } => {
+                self.tag(10).volume(volume);
+                self.bytes(*size);
+            }
+            Act::UpgradeImage => self.byte(11),
+            Act::Reconciliation { enabled } => self.tag(12).flag(*enabled),
+            Act::StartBackup => self.byte(13),
+            Act::Restore { size } => self.tag(14).bytes(*size),
+            Act::Uncordon => self.byte(15),
+            Act::ProviderLimit { on } => self.tag(16).flag(*on),
+            Act::SilenceKubelet(who) => self.tag(17).maybe(*who, Self::who),
+            Act::PassTime(span) => self.tag(18).u64(span.as_secs()),
         }
     }
 
@@ -177,6 +209,7 @@ impl Fnv {
                 self.tag(2).byte(day);
                 self.byte(reserved);
             }
+            PolicyChange::EmergencyLimit(limit) => self.tag(3).bytes(limit),
         }
     }
 
@@ -184,6 +217,11 @@ impl Fnv {
         match strike {
             Strike::KillOperator => self.byte(0),
             Strike::DeletePod(who) => self.tag(1).who(*who),
+            Strike::SwitchOver => self.byte(2),
+            Strike::FailOver => self.byte(3),
+            Strike::Drain(who) => self.tag(4).who(*who),
+            Strike::CordonAll => self.byte(5),
+            Strike::Change(act) => self.tag(6).act(act),
         }
     }
 
@@ -213,23 +251,25 @@ impl Fnv {
     }
 
     fn pod(&mut self, pod: &PodState) {
-        let PodState { instance, uid, ready, restarts, last_exit, terminating } = pod;
+        let PodState { instance, uid, ready, restarts, last_exit, terminating, image } = pod;
         self.text(instance.as_str());
         self.text(uid);
         self.flag(*ready);
         self.u32(*restarts);
         self.maybe(*last_exit, Self::i32);
         self.flag(*terminating);
+        self.text(image);
     }
 
     fn cluster(&mut self, cluster: &ClusterState) {
-        let ClusterState { phase, wanted, instances, ready, primary, target_primary } = cluster;
+        let ClusterState { phase, wanted, instances, ready, primary, target_primary, image } = cluster;
         self.text(phase);
         for count in [*wanted, *instances, *ready] {
             self.u32(count);
         }
         self.maybe(primary.as_deref(), Self::text);
         self.maybe(target_primary.as_deref(), Self::text);
+        self.text(image);
     }
 
     fn storage(&mut self, storage: &StorageState) {

@@ -28,7 +28,16 @@ pub(crate) fn claim(instance: &str, requested: Bytes, capacity: Bytes) -> What {
 
 pub(crate) fn pod(instance: &str, ready: bool, restarts: u32, last_exit: Option<i32>) -> What {
     let uid = format!("pod-{instance}");
-    What::Pod(PodState { instance: instance.into(), uid, ready, restarts, last_exit, terminating: false })
+    let image = "postgres:15".to_owned();
+    What::Pod(PodState {
+        instance: instance.into(),
+        uid,
+        ready,
+        restarts,
+        last_exit,
+        terminating: false,
+        image,
+    })
 }
 
 pub(crate) fn cluster(phase: &str, ready: u32, primary: &str) -> What {
@@ -40,6 +49,7 @@ pub(crate) fn cluster(phase: &str, ready: u32, primary: &str) -> What {
         ready,
         target_primary: primary.clone(),
         primary,
+        image: "postgres:15".to_owned(),
     })
 }
 

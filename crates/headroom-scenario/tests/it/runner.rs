@@ -217,7 +217,7 @@ fn lost_rows_fail_even_a_run_that_is_inconclusive_otherwise() {
 #[test]
 fn a_blank_never_asks_for_a_world() {
     let why = "one instance has no sibling";
-    let cell = headroom_scenario::Cell::Blank { id: "p0_00_x", topology: Topology::T1, why };
+    let cell = headroom_scenario::Cell::Blank { id: "p0_00_x", topology: Topology::T1, moment: None, why };
     let report = run_cell(&cell, || panic!("a blank has no world"));
     assert_eq!((report.outcome, report.why.as_deref()), (Outcome::Blank, Some(why)));
     assert_eq!(report.full_id, "p0_00_x@t1");

@@ -93,6 +93,16 @@ impl SimWorld {
                 });
             }
             Act::Verify => self.queue.push(self.model.now(), Wire::Verify),
+            Act::Truncate { .. }
+            | Act::SetClusterSize { .. }
+            | Act::UpgradeImage
+            | Act::Reconciliation { .. }
+            | Act::StartBackup
+            | Act::Restore { .. }
+            | Act::Uncordon
+            | Act::ProviderLimit { .. }
+            | Act::SilenceKubelet(_)
+            | Act::PassTime(_) => return Err(failed(&act.to_string(), "this world cannot do it yet")),
         }
         self.absorb();
         Ok(())
@@ -105,6 +115,13 @@ impl SimWorld {
             Strike::DeletePod(who) => {
                 let instance = self.instance(*who)?;
                 self.model.change(|model| model.delete_pod(&instance));
+            }
+            Strike::SwitchOver
+            | Strike::FailOver
+            | Strike::Drain(_)
+            | Strike::CordonAll
+            | Strike::Change(_) => {
+                return Err(failed(&strike.to_string(), "this world cannot do it yet"));
             }
         }
         self.absorb();

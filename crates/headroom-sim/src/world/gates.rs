@@ -37,7 +37,7 @@ impl SimWorld {
         match gate {
             Gate::ControllerStep => self.model.gates.hold(Held::Controller),
             Gate::NodeStep => self.model.gates.hold(Held::Node),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => {}
         }
         self.push(What::GateHeld(gate));
     }
@@ -51,7 +51,7 @@ impl SimWorld {
         match gate {
             Gate::ControllerStep => self.model.change(|model| model.let_go(Held::Controller)),
             Gate::NodeStep => self.model.change(|model| model.let_go(Held::Node)),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => {}
         }
         let (free, held): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.held_requests).into_iter().partition(|held| held.gate == gate);

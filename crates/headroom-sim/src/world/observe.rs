@@ -159,6 +159,7 @@ fn pod_state(pod: &Pod) -> PodState {
         restarts: pod.restarts,
         last_exit: pod.last_exit.map(|exit| exit.code),
         terminating: pod.meta.deleting,
+        image: "postgres:15".to_owned(),
     }
 }
 
@@ -171,5 +172,6 @@ fn cluster_state(cluster: &Cluster) -> ClusterState {
         ready: status.ready,
         primary: status.current_primary.as_deref().map(str::to_owned),
         target_primary: status.target_primary.as_deref().map(str::to_owned),
+        image: "postgres:15".to_owned(),
     }
 }

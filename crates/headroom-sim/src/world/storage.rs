@@ -58,6 +58,7 @@ fn volume_spec(policy: &PolicyFixture, now: Timestamp) -> VolumeSpec {
         maintenance_window: window(policy.window, now.unix()),
         emergency_grow: EmergencyGrow {
             critical_threshold: i32::from(policy.critical_threshold),
+            emergency_limit: policy.emergency_limit.map(Into::into),
             ..EmergencyGrow::default()
         },
         budget: Budget {
@@ -85,15 +86,23 @@ fn window(window: WindowFixture, now: i64) -> Option<MaintenanceWindow> {
     })
 }
 
-/// The spec after a change by the user.
+/// The spec after a change by the user: data volume and tablespace have the same policy.
 pub(super) fn changed(spec: &DynamicStorageSpec, change: PolicyChange) -> DynamicStorageSpec {
     let mut spec = spec.clone();
-    match change {
-        PolicyChange::Limit(limit) => spec.storage.limit = limit.into(),
-        PolicyChange::TargetBuffer(percent) => spec.storage.target_buffer = i32::from(percent),
-        PolicyChange::Budget(per_day, reserved) => {
-            spec.storage.budget =
-                Budget { actions_per_day: i32::from(per_day), reserved_for_emergency: i32::from(reserved) };
+    let tablespaces = spec.tablespaces.iter_mut().map(|tablespace| &mut tablespace.volume);
+    for volume in std::iter::once(&mut spec.storage).chain(tablespaces) {
+        match change {
+            PolicyChange::Limit(limit) => volume.limit = limit.into(),
+            PolicyChange::TargetBuffer(percent) => volume.target_buffer = i32::from(percent),
+            PolicyChange::Budget(per_day, reserved) => {
+                volume.budget = Budget {
+                    actions_per_day: i32::from(per_day),
+                    reserved_for_emergency: i32::from(reserved),
+                };
+            }
+            PolicyChange::EmergencyLimit(limit) => {
+                volume.emergency_grow.emergency_limit = Some(limit.into());
+            }
         }
     }
     spec

@@ -83,7 +83,12 @@ pub(super) fn smaller_member(topology: Topology) -> Cell {
     const ID: &str = "p0_00_smaller_member_is_repaired";
     const TO: Bytes = Bytes::mebi(1536);
     if topology == Topology::T1 {
-        return Cell::Blank { id: ID, topology, why: "one instance has no sibling to be smaller than" };
+        return Cell::Blank {
+            id: ID,
+            topology,
+            moment: None,
+            why: "one instance has no sibling to be smaller than",
+        };
     }
     let plain = plain(topology, WindowFixture::FarAway);
     let fixture = Fixture { policy: PolicyFixture { budget: (1, 1), ..plain.policy.clone() }, ..plain };
