@@ -20,23 +20,38 @@ pub(super) enum Alarm {
     FullSoon,
 }
 
-/// The alarm of one member. `holds_wal`: pg_wal is on this volume.
+/// What the end of a server says of a volume (experiments G2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// pg_wal is on it: exit code 4, and no other, is "no room".
+    NoWalRoom,
+    /// The data volume beside a WAL volume: when it is full the primary's server ends at its next checkpoint, with
+    /// code 0 as any stop does.
+    AnyCode,
+    /// A full tablespace stops nothing.
+    Nothing,
+}
+
+/// The alarm of one member.
 ///
-/// Fenced members are judged by usage and exit code only: not being ready is what fencing means.
-pub(super) fn alarm(policy: &VolumePolicy, member: &Member<'_>, holds_wal: bool) -> Option<Alarm> {
+/// Fenced members are judged by usage and exit code only: not being ready is what fencing means. A primary that is being
+/// switched away from, and the replica that it becomes, end and restart below the buffer as well as above it: no sign.
+pub(super) fn alarm(policy: &VolumePolicy, member: &Member<'_>, ends: Ends) -> Option<Alarm> {
     let pod = member.pod?;
     let after_growth = |at: Timestamp| member.grown_at.is_none_or(|grown| at > grown);
     let exit = pod.last_exit.filter(|exit| after_growth(exit.at));
     // Usage that was measured before the last growth says nothing of the volume as it is.
     let last = member.last.filter(|sample| after_growth(sample.at));
     if !pod.ready {
-        let stopped_full = holds_wal
+        let stopped_full = ends == Ends::NoWalRoom
             && exit.is_some_and(|exit| {
                 // Only a newer sample that is not critical says that room was made since.
                 exit.code == EXIT_NO_WAL_ROOM
                     && !last.is_some_and(|sample| sample.at > exit.at && !critical(policy, sample))
             });
-        let ended_low = !member.fenced
+        let ended_low = ends == Ends::AnyCode
+            && member.primary
+            && !member.fenced
             && last
                 .is_some_and(|sample| below(policy, sample) && exit.is_some_and(|exit| exit.at > sample.at));
         if stopped_full || ended_low {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    alarm::{self, Alarm},
+    alarm::{self, Alarm, Ends},
     bounds::Bounds,
     budget,
     member::Member,
@@ -84,13 +84,17 @@ impl Draft<'_> {
 
     /// Finds the alarms, worst first.
     pub(super) fn sound(&mut self, members: &[Member<'_>]) {
-        let holds_wal = self.holds_wal();
+        let ends = match self.name {
+            VolumeName::Data if self.holds_wal() => Ends::NoWalRoom,
+            VolumeName::Data => Ends::AnyCode,
+            VolumeName::Tablespace(_) | VolumeName::Wal => Ends::Nothing,
+        };
         self.alarms = members
             .iter()
             .enumerate()
             // A claim that cannot grow raises no growth; that a blocked volume is full is still told.
             .filter(|(_, member)| member.growable() || self.blocked)
-            .filter_map(|(index, member)| Some((index, alarm::alarm(self.policy, member, holds_wal)?)))
+            .filter_map(|(index, member)| Some((index, alarm::alarm(self.policy, member, ends)?)))
             .collect();
         self.alarms.sort_by_key(|(index, alarm)| {
             (*alarm, members.get(*index).map(|member| (member.free_permille(), !member.primary)))

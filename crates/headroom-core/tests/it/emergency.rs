@@ -5,7 +5,7 @@ use headroom_core::{
     decision::Need,
     ledger::Cause,
     names::{Text, VolumeName},
-    observation::{ObstacleCause, Primary, ResizeStep, VolumeSpecSeen, WalFacts, WalSeen},
+    observation::{ContainerSeen, ObstacleCause, Primary, ResizeStep, VolumeSpecSeen, WalFacts, WalSeen},
     report::{Notice, Reason, State},
     usage::{Sample, Samples},
     window::Windows,
@@ -15,7 +15,11 @@ use crate::world::{World, claim, file_system, gi, instance};
 
 /// A single instance on 10Gi, outside its window.
 fn closed() -> World {
-    let mut world = World::new(1);
+    closed_with(1)
+}
+
+fn closed_with(instances: usize) -> World {
+    let mut world = World::new(instances);
     let (start, end) = (world.now.plus(Span::hours(3)), world.now.plus(Span::hours(5)));
     world.seen.windows.insert(VolumeName::Data, Windows::Next { start, end });
     world
@@ -180,14 +184,49 @@ fn beside_a_wal_volume_exit_code_4_is_the_wal_volumes() {
     assert_eq!(world.decide().report.wal.unwrap().full, vec![instance(1)]);
 }
 
-#[test]
-fn a_stop_with_any_code_since_a_sample_below_the_buffer_is_a_full_disk() {
-    let mut world = closed();
+fn add_wal_volume(world: &mut World) {
     let spec = VolumeSpecSeen { size: Some(gi(5)), resize_in_use: true };
     world.seen.cluster.volumes.insert(VolumeName::Wal, spec);
+}
+
+#[test]
+fn beside_a_wal_volume_a_stop_with_any_code_since_a_sample_below_the_buffer_is_a_full_disk() {
+    let mut world = closed();
+    add_wal_volume(&mut world);
     world.set_used(1, 88);
     world.stop_server(1, 0, 5);
     assert_grows(world, gi(13), &Reason::DiskFull(instance(1)));
+}
+
+#[test]
+fn where_pg_wal_shares_the_volume_a_stop_with_another_code_below_the_buffer_is_no_full_disk() {
+    for code in [0, 1, 2, 3, 5, 137] {
+        let mut world = closed();
+        world.set_used(1, 88);
+        world.stop_server(1, code, 5);
+        assert_eq!(world.settle(), vec![], "exit code {code}");
+        world.assert_says(State::PendingGrowth, &Reason::OutsideWindow);
+    }
+}
+
+#[test]
+fn a_switchover_below_the_buffer_is_no_emergency() {
+    let elsewhere = [
+        Primary::Moving { to: Some(instance(2)) },
+        // An election: the growth that a full disk asks for was begun before it.
+        Primary::Moving { to: None },
+        Primary::Known(instance(2)),
+    ];
+    for primary in elsewhere {
+        let mut world = closed_with(2);
+        add_wal_volume(&mut world);
+        world.set_used_all(88);
+        world.seen.cluster.primary = primary;
+        world.stop_server(1, 0, 5);
+        world.pod(1).container = ContainerSeen::Running { since: world.now.minus(Span::seconds(4)) };
+        assert_eq!(world.settle(), vec![]);
+        world.assert_says(State::PendingGrowth, &Reason::OutsideWindow);
+    }
 }
 
 #[test]
@@ -212,7 +251,7 @@ fn the_last_usage_is_known_after_a_restart_of_the_operator() {
     world.advance(Span::minutes(20));
     assert_eq!(world.settle(), vec![], "the server runs: an old sample decides nothing");
     world.stop_server(1, 0, 1000);
-    assert_grows(world, gi(13), &Reason::DiskFull(instance(1)));
+    assert_grows(world, gi(13), &Reason::Critical(instance(1)));
 }
 
 #[test]
