@@ -280,6 +280,10 @@ pub struct Evidence {
     pub obstacles: BTreeMap<Uid, Obstacle>,
     /// When a claim was first seen with its present request still unmet. Lost: the wait starts again. Old: as lost.
     pub waiting_since: BTreeMap<Uid, Timestamp>,
+    /// When the capacity of a claim was seen to have grown: samples that are not newer speak of the claim as it was.
+    /// Lost: so are those samples, and one that the kubelet still shows decides nothing alone. Old: it only excludes
+    /// what is older.
+    pub grown_since: BTreeMap<Uid, Timestamp>,
     /// What the primary's status endpoint said of WAL. Lost: asked again. Old: `at` says so.
     pub wal: Option<WalSeen>,
     /// Nodes whose kubelet did not answer, with its words. Lost: the next poll. Old: replaced by the next poll.
@@ -293,6 +297,7 @@ impl Evidence {
             samples: BTreeMap::new(),
             obstacles: BTreeMap::new(),
             waiting_since: BTreeMap::new(),
+            grown_since: BTreeMap::new(),
             wal: None,
             silent_nodes: BTreeMap::new(),
         }

@@ -251,6 +251,7 @@ impl Index {
             samples: Samples::none(),
             obstacle: None,
             waiting: None,
+            grown: None,
         };
         let mut slot = entry.claims.remove(&name);
         let put = Report { version, epoch, source, now }.put(

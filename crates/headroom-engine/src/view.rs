@@ -163,6 +163,9 @@ fn observe(
         if let Some((_, since)) = held.waiting {
             evidence.waiting_since.insert(uid.clone(), since);
         }
+        if let Some(since) = held.grown {
+            evidence.grown_since.insert(uid.clone(), since);
+        }
         let claims = &mut members
             .entry(held.instance.clone())
             .or_insert_with(|| MemberSeen { pod: None, claims: BTreeMap::new() })

@@ -42,6 +42,8 @@ pub(crate) struct Member<'a> {
     pub(crate) obstacle: Option<&'a Obstacle>,
     /// Since when its present request is unmet.
     pub(crate) waiting_since: Option<Timestamp>,
+    /// When its capacity was seen to have grown, by whomever.
+    pub(crate) grown_since: Option<Timestamp>,
     /// The kubelet of its node does not answer.
     pub(crate) silent: bool,
 }
@@ -175,6 +177,7 @@ pub(crate) fn members<'a>(
                 baseline,
                 obstacle: seen.evidence.obstacles.get(&claim.id.uid),
                 waiting_since: seen.evidence.waiting_since.get(&claim.id.uid).copied(),
+                grown_since: seen.evidence.grown_since.get(&claim.id.uid).copied(),
                 silent: pod
                     .and_then(|pod| pod.node.as_ref())
                     .is_some_and(|node| seen.evidence.silent_nodes.contains_key(node)),

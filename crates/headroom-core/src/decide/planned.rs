@@ -101,12 +101,14 @@ pub(super) fn want(draft: &Draft<'_>, members: &[Member<'_>]) -> Option<Want> {
     wanted
 }
 
-/// What the last two samples say of a member, and which of them is below the buffer.
+/// What the last two samples say of a member, and which of them is below the buffer. Samples of the claim as it was
+/// before it grew, by a repair or by somebody else, say nothing.
 fn sight(draft: &Draft<'_>, member: &Member<'_>) -> Option<(Sight, Sample)> {
     let low = |sample: &Sample| below(draft.policy, *sample);
-    let newest = member.current?;
+    let as_it_is = |sample: &Sample| member.grown_since.is_none_or(|grown| sample.at > grown);
+    let newest = member.current.filter(as_it_is)?;
     let known_low = member.baseline.as_ref().is_some_and(low);
-    let earlier = member.earlier();
+    let earlier = member.earlier().filter(as_it_is);
     match (low(&newest), earlier, earlier.as_ref().is_some_and(low)) {
         (true, None, _) => Some((Sight::First, newest)),
         (true, Some(_), true) => Some((Sight::Sure, newest)),

@@ -46,6 +46,24 @@ fn of_two_smaller_claims_the_primarys_is_told() {
 }
 
 #[test]
+fn samples_from_before_a_repair_ask_for_no_growth() {
+    let mut world = World::new(3);
+    world.set_size(3, gi(9));
+    world.set_used(3, 84);
+    assert_eq!(world.settle(), vec![(instance(3), gi(10))]);
+    // The capacity is there; the kubelet has not measured again.
+    world.claim(3).capacity = Some(gi(10));
+    let uid = world.claim(3).id.uid.clone();
+    world.seen.evidence.grown_since.insert(uid, world.now);
+    assert_eq!(world.settle(), vec![]);
+    world.assert_says(State::Balanced, &Reason::EnoughFree);
+    world.advance(Span::seconds(20));
+    world.sample_again();
+    assert_eq!(world.settle(), vec![]);
+    assert_eq!(world.outcomes(), vec![]);
+}
+
+#[test]
 fn an_unmounted_claim_is_repaired_too() {
     let mut world = with_small(3);
     world.seen.members.get_mut(&instance(3)).unwrap().pod = None;

@@ -53,6 +53,8 @@ pub(crate) struct ClaimHeld {
     pub(crate) obstacle: Option<Box<Obstacle>>,
     /// The request that is above the capacity, and since when.
     pub(crate) waiting: Option<(Bytes, Timestamp)>,
+    /// When its capacity was seen to have grown.
+    pub(crate) grown: Option<Timestamp>,
 }
 
 /// A pod with the instance it belongs to.
@@ -145,6 +147,8 @@ impl ClaimHeld {
             self.samples.clone_from(&before.samples);
             self.obstacle.clone_from(&before.obstacle);
             self.waiting = before.waiting;
+            let grew = before.claim.capacity.is_some() && before.claim.capacity < self.claim.capacity;
+            self.grown = if grew { Some(now) } else { before.grown };
         }
         let unmet = self.claim.capacity.is_some_and(|capacity| capacity < self.claim.requested);
         self.waiting = match self.waiting {

@@ -46,7 +46,7 @@ pub(crate) fn cluster(a: &ClusterSeen, b: &ClusterSeen) -> bool {
 
 /// Whether two reports of a claim differ in their version at most; evidence is not compared.
 pub(crate) fn claim(a: &ClaimHeld, b: &ClaimHeld) -> bool {
-    let ClaimHeld { instance, volume, class, claim, samples: _, obstacle: _, waiting: _ } = a;
+    let ClaimHeld { instance, volume, class, claim, samples: _, obstacle: _, waiting: _, grown: _ } = a;
     let ClaimSeen {
         id,
         version: _,

@@ -216,6 +216,25 @@ fn a_claim_waits_from_the_moment_its_request_is_above_its_capacity() {
 }
 
 #[test]
+fn a_claim_has_grown_when_its_capacity_was_seen_to_be_larger_than_before() {
+    let mut run = growing();
+    let mut sees = |second: i64, requested: u64, capacity: u64| {
+        run.now = at(second);
+        run.world.edit_claim("a", |claim| {
+            claim.requested = Bytes::gibi(requested);
+            claim.capacity = Some(Bytes::gibi(capacity));
+        });
+        run.show();
+        let evidence = run.engine.explain(&key("a"), run.now).unwrap().seen.evidence;
+        evidence.grown_since.values().next().copied()
+    };
+    assert_eq!(sees(51, 12, 10), None, "the first sight of a claim is no growth");
+    assert_eq!(sees(52, 12, 12), Some(at(52)));
+    assert_eq!(sees(53, 13, 12), Some(at(52)));
+    assert_eq!(sees(54, 13, 13), Some(at(54)));
+}
+
+#[test]
 fn a_list_sweeps_what_it_does_not_name() {
     let mut run = growing();
     let (instance, claim) = run.world.toy("a").claims[0].clone();
