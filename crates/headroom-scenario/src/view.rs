@@ -162,7 +162,12 @@ impl View {
                 self.primaries.extend(cluster.primary.as_deref().map(InstanceName::from));
                 self.cluster = Some(cluster.clone());
             }
-            What::ClusterGone => self.cluster = None,
+            What::ClusterGone => {
+                self.cluster = None;
+                // One that is restored counts from its Backup.
+                self.acknowledged_when_disturbed = 0;
+                self.disturb(at_ms);
+            }
             What::Storage(storage) => self.storage(storage),
             What::StorageGone => self.storage = None,
             What::Backup(backup) => self.backup = Some(backup.clone()),
@@ -272,6 +277,13 @@ impl View {
     /// The primary by the Cluster's status.
     pub fn primary(&self) -> Option<InstanceName> {
         self.cluster.as_ref()?.primary.as_deref().map(InstanceName::from)
+    }
+
+    /// How often the container of a member's pod has restarted since the fixture was ready.
+    pub fn restarts(&self, member: &InstanceName) -> u32 {
+        let Some(pod) = self.pods.get(member) else { return 0 };
+        let before = self.pods_when_ready.get(&pod.uid).map_or(0, |(restarts, _)| *restarts);
+        pod.restarts.saturating_sub(before)
     }
 
     /// Used share of a file system by its newest sample, in whole percents rounded down.

@@ -46,12 +46,7 @@ fn fixture() -> Fixture {
 /// Microseconds per simulated minute of the model alone.
 fn model_alone(hours: u64, settings: Settings) -> f64 {
     let mut model = Model::new(1, settings);
-    let spec = ClusterSpec {
-        instances: 3,
-        sizes: BTreeMap::from([(Volume::Data, 10 << 30)]),
-        resize_in_use: true,
-        class: "csi".into(),
-    };
+    let spec = ClusterSpec::new(3, BTreeMap::from([(Volume::Data, 10 << 30)]));
     model.create_cluster(&"pg".into(), spec);
     while model.next_at().is_some_and(|at| at < 120_000) {
         model.step();

@@ -4,8 +4,10 @@
 //! model imports nothing of the product's rules (`decide`, `lint`, the engine): it would agree with their mistakes.
 
 pub mod apiserver;
+pub mod backup;
 pub mod cnpg;
 pub mod custom;
+pub mod drain;
 pub mod draw;
 pub mod gate;
 pub mod job;
@@ -13,12 +15,14 @@ pub mod node;
 pub mod object;
 pub mod postgres;
 pub mod queue;
+pub mod recovery;
 pub mod stats;
 pub mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use apiserver::{ApiServer, Change, Object, named};
+use backup::{Backup, Snapshot, Stage as BackupStage};
 use cnpg::{Controller, move_primary::Stage};
 use draw::Draws;
 use gate::Gates;
@@ -76,6 +80,12 @@ pub(crate) enum Ev {
     Primary(Name, Name, Stage),
     Crossing(Name, u64),
     Checkpoint(Name, Name),
+    Evict(Name, Name, u64),
+    Applying(Name),
+    InPlace(Name, u64),
+    Backup(Name, BackupStage),
+    Fenced(Name, u64),
+    Unfenced(Name, u64),
 }
 
 /// What the model tells its owner.
@@ -92,7 +102,23 @@ pub enum Happened {
     },
     /// A filler has reached its goal.
     FillDone,
+    /// A node takes pods, or no longer.
+    Node {
+        /// Its name.
+        name: Name,
+        /// It is cordoned.
+        cordoned: bool,
+    },
+    /// A `PodDisruptionBudget` refused an eviction of this instance.
+    EvictionRefused(Name),
+    /// A node is drained.
+    Drained(Name),
+    /// A Backup changed.
+    Backup(Backup),
 }
+
+/// What CNPG last saw of a Cluster: spec, fences, current primary.
+type SeenCluster = (ClusterSpec, BTreeSet<Name>, Option<Name>);
 
 /// The simulated cluster.
 #[derive(Clone, Debug)]
@@ -106,6 +132,14 @@ pub struct Model {
     pub(crate) driver_errors: Vec<DriverError>,
     /// The driver refuses sizes above this as out of range.
     pub(crate) largest_volume: Option<u64>,
+    /// The driver refuses every growth for a limit of its own.
+    pub(crate) provider_limit: bool,
+    /// Nodes that take no new pods.
+    pub(crate) cordoned: BTreeSet<Name>,
+    /// Pods that a drain waits for, by node.
+    draining: BTreeMap<Name, BTreeSet<u64>>,
+    backups: BTreeMap<Name, Backup>,
+    snapshots: BTreeMap<Name, Snapshot>,
     queue: Queue<Ev>,
     nodes: Vec<Name>,
     dynamic: BTreeSet<Name>,
@@ -116,8 +150,7 @@ pub struct Model {
     measured: BTreeMap<Name, Measured>,
     databases: BTreeMap<Name, Database>,
     controllers: BTreeMap<Name, Controller>,
-    /// What CNPG last saw of each Cluster: spec and current primary.
-    seen_specs: BTreeMap<Name, (ClusterSpec, Option<Name>)>,
+    seen_specs: BTreeMap<Name, SeenCluster>,
     happened: Vec<Happened>,
     steps: u64,
 }
@@ -134,6 +167,11 @@ impl Model {
             gates: Gates::default(),
             driver_errors: Vec::new(),
             largest_volume: None,
+            provider_limit: false,
+            cordoned: BTreeSet::new(),
+            draining: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
             queue: Queue::new(),
             nodes: ["n1", "n2", "n3"].map(Name::from).to_vec(),
             dynamic: BTreeSet::from([class.clone()]),
@@ -171,9 +209,16 @@ impl Model {
     /// A user creates a Cluster.
     pub fn create_cluster(&mut self, name: &Name, spec: ClusterSpec) {
         let volumes = spec.sizes.keys().cloned().collect();
-        self.databases.insert(name.clone(), Database::new(&volumes));
+        let mut database = Database::new(&volumes);
+        database.synchronous = spec.synchronous;
+        self.databases.insert(name.clone(), database);
         self.controllers.insert(name.clone(), Controller::default());
-        self.api.insert_cluster(Cluster { meta: named(name), spec, status: ClusterStatus::default() });
+        self.api.insert_cluster(Cluster {
+            meta: named(name),
+            spec,
+            fenced: BTreeSet::new(),
+            status: ClusterStatus::default(),
+        });
         self.settle_changes();
     }
 
@@ -205,6 +250,11 @@ impl Model {
     /// The driver refuses larger volumes than this as out of range.
     pub fn set_largest_volume(&mut self, bytes: Option<u64>) {
         self.largest_volume = bytes;
+    }
+
+    /// The driver refuses every growth for a limit of its own, or no longer.
+    pub fn set_provider_limit(&mut self, on: bool) {
+        self.provider_limit = on;
     }
 
     /// Sets a ResourceQuota on `requests.storage`.
@@ -275,7 +325,11 @@ impl Model {
             | Ev::Measure(name, uid)
             | Ev::JobEnd(name, uid, _)
             | Ev::JobPodDone(name, uid, _)
-            | Ev::JobCounted(name, uid, _) => pod(name, *uid),
+            | Ev::JobCounted(name, uid, _)
+            | Ev::Evict(_, name, uid)
+            | Ev::InPlace(name, uid)
+            | Ev::Fenced(name, uid)
+            | Ev::Unfenced(name, uid) => pod(name, *uid),
             Ev::JobPod(_)
             | Ev::Observe(_)
             | Ev::Act(_)
@@ -285,7 +339,9 @@ impl Model {
             | Ev::Labels(_)
             | Ev::Primary(..)
             | Ev::Crossing(..)
-            | Ev::Checkpoint(..) => true,
+            | Ev::Checkpoint(..)
+            | Ev::Applying(_)
+            | Ev::Backup(..) => true,
         }
     }
 
@@ -319,6 +375,12 @@ impl Model {
             Ev::Primary(cluster, to, stage) => self.move_primary(&cluster, &to, stage),
             Ev::Crossing(cluster, generation) => self.crossing(&cluster, generation),
             Ev::Checkpoint(cluster, instance) => self.checkpoint(&cluster, &instance),
+            Ev::Evict(node, name, uid) => self.evict(&node, &name, uid),
+            Ev::Applying(cluster) => self.applying(&cluster),
+            Ev::InPlace(name, _) => self.restarted_in_place(&name),
+            Ev::Backup(name, stage) => self.backup_step(&name, stage),
+            Ev::Fenced(name, _) => self.fenced(&name),
+            Ev::Unfenced(name, uid) => self.unfenced(&name, uid),
         }
     }
 
@@ -349,15 +411,19 @@ impl Model {
                 self.cnpg_notice(&pod.cluster.clone());
             }
             Object::Job(job) => self.cnpg_notice(&job.cluster.clone()),
-            Object::Cluster(cluster) => self.cluster_changed(cluster),
-            Object::Custom(_) | Object::Class(..) => {}
+            Object::Cluster(cluster) if !change.gone => self.cluster_changed(cluster),
+            Object::Cluster(_) | Object::Custom(_) | Object::Class(..) => {}
         }
     }
 
     /// CNPG reconciles on a change of the spec and of the primary; its own other status writes wake nobody.
     fn cluster_changed(&mut self, cluster: &Cluster) {
         let name = &cluster.meta.name;
-        let seen = (cluster.spec.clone(), cluster.status.current_primary.clone());
+        let seen = (cluster.spec.clone(), cluster.fenced.clone(), cluster.status.current_primary.clone());
+        let before = self.seen_specs.get(name);
+        if before.is_some_and(|(spec, ..)| spec.parameters != cluster.spec.parameters) {
+            self.parameters_changed(&name.clone());
+        }
         if self.seen_specs.get(name) != Some(&seen) {
             self.seen_specs.insert(name.clone(), seen);
             self.cnpg_notice(name);

@@ -9,7 +9,10 @@ mod requests;
 mod storage;
 mod translate;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use headroom_core::names::NodeName;
 use headroom_engine::{Kind, Request, Response, Ticket};
@@ -19,6 +22,7 @@ use headroom_scenario::{
 
 use crate::model::{
     Model, Settings,
+    object::Name,
     queue::{Millis, Queue},
 };
 pub use faults::Fault;
@@ -40,6 +44,7 @@ enum Wire {
     Answer(u64, Ticket, Box<Response>),
     Poll(u64, NodeName),
     Restart(u64),
+    GiveUp(u64, Ticket),
     Rows,
     Verify,
 }
@@ -57,6 +62,12 @@ pub struct SimWorld {
     view: View,
     rows_told: u64,
     faults: BTreeMap<u64, Fault>,
+    /// What the Cluster and our object were made from.
+    fixture: Option<Fixture>,
+    /// Nodes whose kubelets answer nothing.
+    silent: BTreeSet<Name>,
+    /// Failed pods by join job, as told.
+    job_failures: BTreeMap<Name, u32>,
 }
 
 impl SimWorld {
@@ -77,6 +88,9 @@ impl SimWorld {
             view: View::new(),
             rows_told: 0,
             faults: BTreeMap::new(),
+            fixture: None,
+            silent: BTreeSet::new(),
+            job_failures: BTreeMap::new(),
         }
     }
 
@@ -135,6 +149,7 @@ impl SimWorld {
             Wire::Restart(epoch) if epoch == current => self.start_process(),
             // A request that left a process now dead still arrives: whether it was sent is all that counts.
             Wire::Request(epoch, ticket, request) => self.request_arrives(epoch, ticket, &request),
+            Wire::GiveUp(epoch, ticket) => self.give_up(epoch, ticket),
             Wire::Rows => {
                 self.record_rows();
                 self.queue.push(self.model.now() + ROWS_EVERY, Wire::Rows);
@@ -153,8 +168,8 @@ impl SimWorld {
 }
 
 impl World for SimWorld {
-    fn can_hold(&self, gate: Gate) -> bool {
-        gate != Gate::Provision
+    fn can_hold(&self, _: Gate) -> bool {
+        true
     }
 
     fn prepare(&mut self, fixture: &Fixture) -> Result<(), WorldError> {

@@ -4,16 +4,18 @@
 
 pub mod move_primary;
 pub mod plan;
+pub mod rollout;
 pub mod status;
 
 use super::{
     Ev, Model,
     apiserver::named,
+    backup::Snapshot,
     draw::Subsystem,
     object::{Claim, Container, Name, Pod, PodPhase, Role, Step, Volume, claim_name, phase},
     queue::Millis,
 };
-use plan::Move;
+use plan::{Move, Situation};
 
 /// What the operator keeps in memory about one Cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Controller {
     raising: std::collections::BTreeSet<Name>,
     /// It was asked to come back by then.
     again: Option<Millis>,
+    /// The revision of the parameters that the instance managers have told of.
+    parameters: u32,
 }
 
 impl Model {
@@ -49,6 +53,9 @@ impl Model {
             controller.observing = false;
         }
         let Some(seen) = self.api.cluster(cluster).cloned() else { return };
+        if !seen.spec.reconcile {
+            return;
+        }
         let lists = status::lists(&self.api, &seen);
         self.api.update_cluster(cluster, |cluster| status::show(lists, &mut cluster.status));
         // An instance whose server has just stopped is asked several times before CNPG goes on: 1.8 s (trace 12a).
@@ -75,9 +82,64 @@ impl Model {
         let down = status::primary_down(&self.api, &seen);
         controller.primary_down = down.then(|| controller.primary_down.unwrap_or(self.now));
         let memory = controller.clone();
-        for step in plan::plan(&self.api, &seen, &memory, self.now) {
+        let situation = Situation {
+            api: &self.api,
+            cluster: &seen,
+            memory: &memory,
+            cordoned: &self.cordoned,
+            now: self.now,
+        };
+        for step in plan::plan(&situation) {
             self.carry_out(cluster, step);
         }
+    }
+
+    /// The instance managers see a changed parameter about 1 s later; CNPG learns of it 0.6 to 0.9 s after that
+    /// (trace 13).
+    pub(super) fn parameters_changed(&mut self, cluster: &Name) {
+        let delay = self.draws.range(Subsystem::Cnpg, cluster, 800, 1200);
+        self.queue.push(self.now + delay, Ev::Applying(cluster.clone()));
+    }
+
+    pub(super) fn applying(&mut self, cluster: &Name) {
+        let Some(parameters) = self.api.cluster(cluster).map(|cluster| cluster.spec.parameters) else {
+            return;
+        };
+        self.api.update_cluster(cluster, |cluster| {
+            cluster.status.phase = Some(phase::APPLYING);
+            cluster.status.reason = Some("PostgreSQL configuration changed".into());
+        });
+        if let Some(controller) = self.controllers.get_mut(cluster) {
+            controller.parameters = parameters;
+            let delay = self.draws.range(Subsystem::Cnpg, cluster, 500, 700);
+            self.queue.push(self.now + delay, Ev::Observe(cluster.clone()));
+        }
+    }
+
+    /// The server restarts, its pod notices nothing (trace 13: 5 s, still Ready, no restart counted).
+    fn restart_in_place(&mut self, cluster: &Name, instance: &Name) {
+        let Some(uid) = self.api.instance_pod(instance).map(|pod| pod.meta.uid) else { return };
+        self.server_down(cluster, instance);
+        let delay = self.draws.range(Subsystem::Server, instance, 4000, 5500);
+        self.queue.push(self.now + delay, Ev::InPlace(instance.clone(), uid));
+    }
+
+    pub(super) fn restarted_in_place(&mut self, name: &Name) {
+        let Some(pod) = self.api.pod(name).cloned() else { return };
+        let Some(parameters) = self.api.cluster(&pod.cluster).map(|cluster| cluster.spec.parameters) else {
+            return;
+        };
+        self.api.update_pod(name, |pod| pod.parameters = parameters);
+        self.server_returns(&pod.cluster, &pod.instance);
+        if pod.ready {
+            self.server_ready(&pod.cluster, &pod.instance);
+        }
+        self.api.update_cluster(&pod.cluster, |cluster| {
+            if cluster.status.phase == Some(phase::IN_PLACE) {
+                cluster.status.phase = Some(phase::HEALTHY);
+                cluster.status.reason = Some("Primary instance restarted in-place".into());
+            }
+        });
     }
 
     fn carry_out(&mut self, cluster: &Name, step: Move) {
@@ -106,6 +168,9 @@ impl Model {
             Move::Remove(instance) => self.destroy(&instance),
             Move::DropJobs => self.drop_jobs(cluster),
             Move::FailOver(to) => self.begin_failover(cluster, &to),
+            Move::SwitchOver(to, reason) => self.switch_over_because(cluster, &to, reason),
+            Move::Remake(instance) => self.delete_pod(&instance),
+            Move::RestartInPlace(instance) => self.restart_in_place(cluster, &instance),
             Move::Again(delay) => {
                 let at = self.now + delay;
                 let Some(controller) = self.controllers.get_mut(cluster) else { return };
@@ -140,7 +205,9 @@ impl Model {
         if let Some(controller) = self.controllers.get_mut(cluster) {
             controller.creating = true;
         }
-        self.create_claims(cluster, instance);
+        let source = self.api.cluster(cluster).and_then(|cluster| cluster.spec.recovery.clone());
+        let source = source.and_then(|backup| self.snapshots.get(&backup).cloned());
+        self.create_claims_from(cluster, instance, source.as_ref());
         let target = instance.clone();
         self.api.update_cluster(cluster, |cluster| cluster.status.target_primary = Some(target));
         let reason: Name = format!("Creating primary instance {instance}").into();
@@ -171,6 +238,12 @@ impl Model {
     /// New claims are born at the size in the spec, whatever their siblings have (traces 05, 16; fact 19). Data is
     /// `initializing` at birth, WAL and tablespaces `ready` (experiments G11).
     pub(super) fn create_claims(&mut self, cluster: &Name, instance: &Name) {
+        self.create_claims_from(cluster, instance, None);
+    }
+
+    /// Those of the first instance of a recovered Cluster have a snapshot as their `dataSource`, and the size in the
+    /// spec all the same (S: `persistentvolumeclaim/build.go`).
+    fn create_claims_from(&mut self, cluster: &Name, instance: &Name, source: Option<&Snapshot>) {
         let Some(spec) = self.api.cluster(cluster).map(|cluster| cluster.spec.clone()) else { return };
         self.forget_server(cluster, instance);
         for (volume, size) in &spec.sizes {
@@ -186,6 +259,7 @@ impl Model {
                 volume: volume.clone(),
                 ready: *volume != Volume::Data,
                 class: Some(spec.class.clone()),
+                restore_size: source.and_then(|snapshot| snapshot.sizes.get(volume).copied()),
                 requested: *size,
                 requested_text: super::size_text(*size).into(),
                 capacity: None,
@@ -202,6 +276,7 @@ impl Model {
         if self.api.pod(instance).is_some() {
             return;
         }
+        let Some(spec) = self.api.cluster(cluster).map(|cluster| cluster.spec.clone()) else { return };
         self.api.insert_pod(Pod {
             meta: named(instance),
             cluster: cluster.clone(),
@@ -214,6 +289,8 @@ impl Model {
             restarts: 0,
             last_exit: None,
             role: None,
+            image: spec.image,
+            parameters: spec.parameters,
         });
     }
 

@@ -7,6 +7,7 @@ use super::{Ev, Model, object::Name};
 pub struct Gates {
     controller: Option<Vec<Name>>,
     node: Option<Vec<Name>>,
+    provision: Option<Vec<Name>>,
 }
 
 /// A step of a growth that can be held.
@@ -16,6 +17,8 @@ pub enum Held {
     Controller,
     /// `NodeExpandVolume`.
     Node,
+    /// `CreateVolume`.
+    Provision,
 }
 
 impl Gates {
@@ -29,6 +32,7 @@ impl Gates {
         let list = match step {
             Held::Controller => &self.controller,
             Held::Node => &self.node,
+            Held::Provision => &self.provision,
         };
         list.as_ref().is_some_and(|waiting| !waiting.is_empty())
     }
@@ -45,6 +49,10 @@ impl Gates {
         Self::join(&mut self.node, claim)
     }
 
+    pub(super) fn hold_provision(&mut self, claim: &Name) -> bool {
+        Self::join(&mut self.provision, claim)
+    }
+
     fn join(list: &mut Option<Vec<Name>>, claim: &Name) -> bool {
         let Some(waiting) = list else { return false };
         if !waiting.contains(claim) {
@@ -57,6 +65,7 @@ impl Gates {
         match step {
             Held::Controller => &mut self.controller,
             Held::Node => &mut self.node,
+            Held::Provision => &mut self.provision,
         }
     }
 }
@@ -69,6 +78,7 @@ impl Model {
             let event = match step {
                 Held::Controller => Ev::ControllerExpand(claim, uid),
                 Held::Node => Ev::NodeExpand(claim, uid),
+                Held::Provision => Ev::Bind(claim, uid),
             };
             self.queue.push(self.now, event);
         }

@@ -8,11 +8,16 @@ use super::{
 };
 
 /// CNPG's `backoffLimit` (experiments G11).
-const BACK_OFF_LIMIT: u32 = 6;
+pub const BACK_OFF_LIMIT: u32 = 6;
 
 impl Model {
     pub(super) fn create_job(&mut self, cluster: &Name, instance: &Name, initdb: bool) {
-        let kind = if initdb { "initdb" } else { "join" };
+        let recovers = self.api.cluster(cluster).is_some_and(|cluster| cluster.spec.recovery.is_some());
+        let kind = match (initdb, recovers) {
+            (true, true) => "snapshot-recovery",
+            (true, false) => "initdb",
+            (false, _) => "join",
+        };
         let name: Name = format!("{instance}-{kind}").into();
         if self.api.job(&name).is_some() {
             return;
@@ -45,6 +50,8 @@ impl Model {
             restarts: 0,
             last_exit: None,
             role: None,
+            image: super::object::IMAGE.into(),
+            parameters: 0,
         });
     }
 

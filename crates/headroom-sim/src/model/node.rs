@@ -34,7 +34,11 @@ impl Model {
             self.queue.push(self.now + 50, Ev::Schedule(name.clone(), uid));
             return;
         }
-        let node = self.least_loaded(&pod);
+        let Some(node) = self.least_loaded(&pod) else {
+            // No node takes it.
+            self.queue.push(self.now + 1000, Ev::Schedule(name.clone(), uid));
+            return;
+        };
         self.api.update_pod(name, |pod| pod.node = Some(node));
         let mount = self.draws.range(Subsystem::Node, name, 300, 500);
         self.queue.push(self.now + mount, Ev::Mounted(name.clone(), uid));
@@ -44,12 +48,12 @@ impl Model {
     }
 
     /// Spread over nodes; a pod that comes back prefers the node with fewest pods, then the first by name.
-    fn least_loaded(&self, pod: &Pod) -> Name {
+    fn least_loaded(&self, pod: &Pod) -> Option<Name> {
         let load = |node: &Name| {
             let on = |other: &&std::sync::Arc<Pod>| other.node.as_ref() == Some(node) && other.job.is_none();
             self.api.pods().filter(on).filter(|other| other.cluster == pod.cluster).count()
         };
-        self.nodes.iter().min_by_key(|node| load(node)).cloned().unwrap_or_else(|| "n1".into())
+        self.nodes.iter().filter(|node| !self.cordoned.contains(*node)).min_by_key(|node| load(node)).cloned()
     }
 
     /// A mount finishes what waits for the node (traces/README.md fact 21; 0.4 s after the pod in experiments G3).
@@ -207,7 +211,12 @@ impl Model {
             return;
         }
         self.api.update_pod(name, |pod| pod.meta.deleting = true);
-        let stop = if matches!(pod.container, Container::Running(_)) { (400, 900) } else { (100, 250) };
+        // One that is still starting or rewinding takes about 3 s (fact 27).
+        let stop = match (matches!(pod.container, Container::Running(_)), pod.ready || pod.job.is_some()) {
+            (true, true) => (400, 900),
+            (true, false) => (400, 3500),
+            (false, _) => (100, 250),
+        };
         let delay = self.draws.range(Subsystem::Node, name, stop.0, stop.1);
         self.queue.push(self.now + delay, Ev::Stopped(name.clone(), pod.meta.uid));
     }
@@ -244,7 +253,11 @@ impl Model {
     pub(super) fn removed(&mut self, name: &Name) {
         self.restarts.remove(name);
         self.measured.remove(name);
+        let uid = self.api.pod(name).map(|pod| pod.meta.uid);
         self.api.remove_pod(name);
         self.api.let_go_of_claims();
+        if let Some(uid) = uid {
+            self.drained_of(uid);
+        }
     }
 }

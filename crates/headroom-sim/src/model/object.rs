@@ -1,7 +1,10 @@
 //! Objects of the simulated API server, as far as anybody here looks at them. Types of their own: the model shares no
 //! type with the product's rules.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::queue::Millis;
 
@@ -61,6 +64,8 @@ pub struct Claim {
     pub ready: bool,
     /// StorageClass; `None` is a static volume.
     pub class: Option<Name>,
+    /// `restoreSize` of the snapshot it is made from (`dataSource`).
+    pub restore_size: Option<u64>,
     /// `spec.resources.requests.storage` in bytes.
     pub requested: u64,
     /// The same as stored text.
@@ -121,6 +126,10 @@ pub struct Pod {
     pub last_exit: Option<Exit>,
     /// Role label.
     pub role: Option<Role>,
+    /// Image of the main container.
+    pub image: Name,
+    /// Revision of the parameters that its server started with.
+    pub parameters: u32,
 }
 
 /// `status.phase` of a pod.
@@ -167,7 +176,7 @@ pub struct Job {
     pub cluster: Name,
     /// `cnpg.io/instanceName`.
     pub instance: Name,
-    /// Whether it makes the first instance (else it joins one).
+    /// Whether it makes the first instance, new or from snapshots (else it joins one).
     pub initdb: bool,
     /// It has completed.
     pub succeeded: bool,
@@ -182,6 +191,8 @@ pub struct Cluster {
     pub meta: Meta,
     /// Spec.
     pub spec: ClusterSpec,
+    /// Annotation `cnpg.io/fencedInstances`.
+    pub fenced: BTreeSet<Name>,
     /// Status.
     pub status: ClusterStatus,
 }
@@ -197,7 +208,48 @@ pub struct ClusterSpec {
     pub resize_in_use: bool,
     /// StorageClass.
     pub class: Name,
+    /// `imageName`.
+    pub image: Name,
+    /// Counts changes of parameters that need a restart.
+    pub parameters: u32,
+    /// `enablePDB`.
+    pub enable_pdb: bool,
+    /// `primaryUpdateStrategy: supervised`.
+    pub supervised: bool,
+    /// `postgresql.synchronous.number` with `dataDurability: required`; 0: none.
+    pub synchronous: u32,
+    /// `backup.volumeSnapshot.online`, where Backups by snapshot are set up.
+    pub snapshots_online: Option<bool>,
+    /// Annotation `cnpg.io/reconciliationLoop` is not `disabled`.
+    pub reconcile: bool,
+    /// The Backup that the first instance is recovered from.
+    pub recovery: Option<Name>,
 }
+
+impl ClusterSpec {
+    /// A spec with CNPG's defaults.
+    pub fn new(instances: u32, sizes: BTreeMap<Volume, u64>) -> Self {
+        Self {
+            instances,
+            sizes,
+            resize_in_use: true,
+            class: "csi".into(),
+            image: IMAGE.into(),
+            parameters: 0,
+            enable_pdb: true,
+            supervised: false,
+            synchronous: 0,
+            snapshots_online: None,
+            reconcile: true,
+            recovery: None,
+        }
+    }
+}
+
+/// The image that every Cluster begins with.
+pub const IMAGE: &str = "postgres:15";
+/// Another image of the same PostgreSQL version.
+pub const NEWER_IMAGE: &str = "postgres:15-newer";
 
 /// What CNPG reports. Empty lists are absent on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -255,6 +307,18 @@ pub mod phase {
     pub const SWITCHOVER: &str = "Switchover in progress";
     /// A container ended with exit code 4.
     pub const DISK: &str = "Not enough disk space";
+    /// The instance managers see a changed parameter.
+    pub const APPLYING: &str = "Applying configuration";
+    /// A replica is replaced for a new image or parameter.
+    pub const UPGRADING: &str = "Upgrading cluster";
+    /// The primary's server restarts in its pod.
+    pub const IN_PLACE: &str = "Primary instance is being restarted in-place";
+    /// The primary's pod is made anew, and nobody is promoted meanwhile.
+    pub const REMAKING: &str = "Primary instance is being restarted without a switchover";
+    /// `supervised`: a person must switch over.
+    pub const WAITING_FOR_USER: &str = "Waiting for user action";
+    /// A job that makes an instance has failed for good.
+    pub const UNRECOVERABLE: &str = "Cluster is unrecoverable and needs manual intervention";
     /// No instance answers.
     pub const EXTRACTION: &str = "Instance Status Extraction Error: HTTP communication issue";
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Ev, Model,
+    backup::Snapshot,
     object::{MIB, Name, Volume},
     queue::Millis,
 };
@@ -58,9 +59,13 @@ pub struct Database {
     pub primary: Option<Name>,
     /// Volumes that exist.
     pub wal_apart: bool,
+    /// Standbys that every commit waits for.
+    pub(super) synchronous: u32,
     settled: Millis,
     content: BTreeMap<Volume, u64>,
     rates: BTreeMap<Volume, u64>,
+    /// What fillers have written and can be dropped again.
+    filled: BTreeMap<Volume, u64>,
     lsn: u64,
     lsn_rate: u64,
     switched: (Millis, u64),
@@ -129,9 +134,11 @@ impl Database {
         Self {
             primary: None,
             wal_apart,
+            synchronous: 0,
             settled: 0,
             content,
             rates: BTreeMap::new(),
+            filled: BTreeMap::new(),
             lsn: 3 * SEGMENT,
             lsn_rate: 0,
             switched: (0, 3 * SEGMENT),
@@ -169,6 +176,10 @@ impl Database {
     /// Brings the figures up to now.
     fn settle(&mut self, now: Millis) {
         let span = now.saturating_sub(self.settled);
+        if let Some(filler) = self.filler.as_ref().filter(|filler| self.rates.contains_key(&filler.volume)) {
+            let written = grown(filler.rate.min(self.lsn_rate), span);
+            *self.filled.entry(filler.volume.clone()).or_insert(0) += written;
+        }
         for (volume, rate) in &self.rates {
             if let Some(bytes) = self.content.get_mut(volume) {
                 *bytes += grown(*rate, span);
@@ -186,12 +197,27 @@ impl Database {
             .is_some_and(|server| server.up && server.ready)
     }
 
+    /// Replicas that follow, as far as a commit can tell.
+    fn standbys(&self) -> usize {
+        let follows = |(name, server): &(&Name, &Server)| {
+            Some(*name) != self.primary.as_ref() && server.up && server.ready && server.held.is_none()
+        };
+        self.servers.iter().filter(follows).count()
+    }
+
+    /// Takes over what a snapshot holds; the writer stays.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot, writer: Option<u32>) {
+        self.content.clone_from(&snapshot.content);
+        self.rows = snapshot.rows;
+        self.writer = writer;
+    }
+
     /// What flows from now on.
     fn set_rates(&mut self) {
         self.rates.clear();
         self.lsn_rate = 0;
         self.row_rate = 0;
-        if !self.serving() {
+        if !self.serving() || self.standbys() < self.synchronous as usize {
             return;
         }
         let data_full = self.full.contains(&Volume::Data);
@@ -268,6 +294,36 @@ impl Model {
             database.filler = Some(Filler { volume, rate, goal });
         }
         self.flow(cluster);
+    }
+
+    /// Drops what fillers have written into a volume; every replica that follows does the same.
+    pub fn truncate(&mut self, cluster: &Name, volume: &Volume) {
+        let now = self.now;
+        let Some(database) = self.databases.get_mut(cluster) else { return };
+        database.settle(now);
+        let dropped = database.filled.remove(volume).unwrap_or(0);
+        if let Some(content) = database.content.get_mut(volume) {
+            *content = content.saturating_sub(dropped);
+        }
+        let primary = database.primary.clone();
+        if let Some(primary) = primary {
+            self.space_gained(cluster, &primary);
+        }
+        self.flow(cluster);
+    }
+
+    /// What an instance's volumes hold now, and the acknowledged rows in them, in thousandths.
+    pub(super) fn contents_of(&mut self, cluster: &Name, instance: &Name) -> (BTreeMap<Volume, u64>, u64) {
+        let now = self.now;
+        let Some(database) = self.databases.get_mut(cluster) else { return (BTreeMap::new(), 0) };
+        database.settle(now);
+        let held = database.servers.get(instance).and_then(|server| server.held.clone());
+        held.unwrap_or_else(|| (database.content.clone(), database.rows))
+    }
+
+    /// The writer's rate, if it runs.
+    pub(super) fn writer(&self, cluster: &Name) -> Option<u32> {
+        self.databases.get(cluster)?.writer
     }
 
     /// Computes anew what flows and when something will be met.

@@ -19,6 +19,9 @@ pub struct Disk {
 /// What XFS made at 1Gi and then grown takes for itself: constant (experiments G1).
 pub const FILE_SYSTEM_OVERHEAD: u64 = 64 * MIB;
 
+/// A refused volume is asked for again.
+const PROVISION_AGAIN: Millis = 30_000;
+
 impl Disk {
     /// Size of the file system as `statvfs` says.
     pub fn capacity(self) -> u64 {
@@ -44,8 +47,20 @@ impl Model {
         self.queue.push(self.now + delay, Ev::Bind(claim.meta.name.clone(), claim.meta.uid));
     }
 
+    /// The provisioner refuses a claim that is smaller than the snapshot it is made from, and tries again (S:
+    /// external-provisioner, "requested volume size is less than the size for the source snapshot").
     pub(super) fn bind(&mut self, name: &Name) {
-        let Some(size) = self.api.claim(name).map(|claim| claim.requested) else { return };
+        let Some(claim) = self.api.claim(name).cloned().filter(|claim| claim.capacity.is_none()) else {
+            return;
+        };
+        if claim.meta.deleting || self.gates.hold_provision(name) {
+            return;
+        }
+        let size = claim.requested;
+        if claim.restore_size.is_some_and(|least| size < least) {
+            self.queue.push(self.now + PROVISION_AGAIN, Ev::Bind(name.clone(), claim.meta.uid));
+            return;
+        }
         self.disks.insert(name.clone(), Disk { device: size, formatted: size });
         self.api.update_claim(name, |claim| claim.capacity = Some(size));
     }
@@ -104,6 +119,11 @@ impl Model {
     }
 
     fn driver_error(&mut self, target: u64) -> Option<DriverError> {
+        if self.provider_limit {
+            return Some(DriverError::Uncertain(
+                "rpc error: code = ResourceExhausted desc = the provider's limit of modifications is reached",
+            ));
+        }
         if self.largest_volume.is_some_and(|most| target > most) {
             return Some(DriverError::Infeasible(
                 "rpc error: code = OutOfRange desc = volume would exceed the pool",

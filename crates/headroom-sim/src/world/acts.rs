@@ -4,15 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{
-    Act, Ended, Fact, Fixture, Strike, Wait, What, Who, World, WorldError, fixture::FILL_TOLERANCE,
+    Act, BackupMode, Ended, Fact, Fixture, Strike, Wait, What, Who, World, WorldError, fixture::FILL_TOLERANCE,
 };
 
 use super::{SimWorld, Wire, storage, translate};
 use crate::model::{
+    Model,
     apiserver::named,
     custom::Custom,
     draw::Subsystem,
-    object::{ClusterSpec, MIB, Name, Volume, claim_name, serial_of},
+    object::{ClusterSpec, MIB, NEWER_IMAGE, Name, Volume, claim_name, serial_of},
     postgres::Goal,
 };
 
@@ -22,18 +23,8 @@ pub(super) const CLUSTER: &str = "pg";
 impl SimWorld {
     pub(super) fn make(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
         self.start_process();
-        let mut sizes = BTreeMap::from([(Volume::Data, fixture.data.get())]);
-        sizes.extend(fixture.wal.map(|size| (Volume::Wal, size.get())));
-        sizes.extend(
-            fixture.tablespace.map(|size| (Volume::Tablespace(storage::TABLESPACE.into()), size.get())),
-        );
-        let spec = ClusterSpec {
-            instances: fixture.topology.instances(),
-            sizes,
-            resize_in_use: true,
-            class: "csi".into(),
-        };
-        self.model.create_cluster(&CLUSTER.into(), spec);
+        self.fixture = Some(fixture.clone());
+        self.model.create_cluster(&CLUSTER.into(), cluster_spec(fixture, fixture.data));
         self.absorb();
         self.expect(&Fact::Healthy, Wait::Ready)?;
         if let Some((volume, percent)) = &fixture.filled {
@@ -43,6 +34,14 @@ impl SimWorld {
                 Wait::Decision,
             )?;
         }
+        self.create_storage(fixture);
+        self.expect(&Fact::Accepted, Wait::Decision)?;
+        self.push(What::FixtureReady);
+        Ok(())
+    }
+
+    /// A user creates the DynamicStorage of the fixture.
+    pub(super) fn create_storage(&mut self, fixture: &Fixture) {
         let custom = Custom {
             meta: named(&CLUSTER.into()),
             generation: 1,
@@ -52,9 +51,6 @@ impl SimWorld {
         };
         self.model.change(|model| model.api.insert_custom(custom));
         self.absorb();
-        self.expect(&Fact::Accepted, Wait::Decision)?;
-        self.push(What::FixtureReady);
-        Ok(())
     }
 
     fn expect(&mut self, fact: &Fact, wait: Wait) -> Result<(), WorldError> {
@@ -68,6 +64,12 @@ impl SimWorld {
 
     pub(super) fn act(&mut self, act: &Act) -> Result<(), WorldError> {
         self.push(What::Acted(act.clone()));
+        self.carry_out(act)?;
+        self.absorb();
+        Ok(())
+    }
+
+    fn carry_out(&mut self, act: &Act) -> Result<(), WorldError> {
         let cluster: Name = CLUSTER.into();
         match act {
             Act::StartWriter { rows_per_second } => {
@@ -77,13 +79,13 @@ impl SimWorld {
             }
             Act::Fill { volume, used_percent } => self.fill(volume, *used_percent)?,
             Act::FillUntilRefused { volume, stop_at } => self.fill_until_refused(volume, *stop_at),
+            Act::Truncate { volume } => {
+                let volume = translate::model_volume(volume);
+                self.model.change(|model| model.truncate(&cluster, &volume));
+            }
             Act::StopOperator => self.stop_process(true),
             Act::StartOperator => self.start_process(),
             Act::PatchClaim { who, volume, to } => self.patch_claim(*who, volume, *to)?,
-            Act::Scale { instances } => {
-                let wanted = *instances;
-                self.model.change(|model| model.api.update_cluster(&cluster, |c| c.spec.instances = wanted));
-            }
             Act::SetPolicy(change) => {
                 self.model.change(|model| {
                     model.api.update_custom(&cluster, |custom| {
@@ -92,19 +94,26 @@ impl SimWorld {
                     })
                 });
             }
-            Act::Verify => self.queue.push(self.model.now(), Wire::Verify),
-            Act::Truncate { .. }
+            Act::Scale { .. }
             | Act::SetClusterSize { .. }
             | Act::UpgradeImage
-            | Act::Reconciliation { .. }
-            | Act::StartBackup
-            | Act::Restore { .. }
-            | Act::Uncordon
-            | Act::ProviderLimit { .. }
-            | Act::SilenceKubelet(_)
-            | Act::PassTime(_) => return Err(failed(&act.to_string(), "this world cannot do it yet")),
+            | Act::Reconciliation { .. } => {
+                self.model.change(|model| {
+                    model.api.update_cluster(&cluster, |cluster| edit(&mut cluster.spec, act));
+                });
+            }
+            Act::StartBackup => self.model.change(|model| model.start_backup(&cluster)),
+            Act::Restore { size } => self.restore(*size)?,
+            Act::Uncordon => self.model.change(Model::uncordon_all),
+            Act::ProviderLimit { on } => self.model.set_provider_limit(*on),
+            Act::SilenceKubelet(Some(who)) => {
+                let node = self.node_of(*who)?;
+                self.silent.insert(node);
+            }
+            Act::SilenceKubelet(None) => self.silent.clear(),
+            Act::PassTime(span) => self.run_for(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            Act::Verify => self.queue.push(self.model.now(), Wire::Verify),
         }
-        self.absorb();
         Ok(())
     }
 
@@ -116,16 +125,72 @@ impl SimWorld {
                 let instance = self.instance(*who)?;
                 self.model.change(|model| model.delete_pod(&instance));
             }
-            Strike::SwitchOver
-            | Strike::FailOver
-            | Strike::Drain(_)
-            | Strike::CordonAll
-            | Strike::Change(_) => {
-                return Err(failed(&strike.to_string(), "this world cannot do it yet"));
+            Strike::SwitchOver => {
+                let to = self.instance(Who::LastReplica)?;
+                self.model.change(|model| model.switch_over(&CLUSTER.into(), &to));
             }
+            Strike::FailOver => {
+                let primary = self.instance(Who::Primary)?;
+                self.model.change(|model| model.force_delete_pod(&primary));
+            }
+            Strike::Drain(who) => {
+                let node = self.node_of(*who)?;
+                self.model.change(|model| model.drain(&node));
+            }
+            Strike::CordonAll => self.model.change(Model::cordon_all),
+            Strike::Change(act) => self.carry_out(act)?,
         }
         self.absorb();
         Ok(())
+    }
+
+    /// Our object and the Cluster go, and come again from the newest completed Backup.
+    fn restore(&mut self, size: Bytes) -> Result<(), WorldError> {
+        let doing = "restore the newest Backup";
+        let fixture = self.fixture.clone().ok_or_else(|| failed(doing, "there is no fixture"))?;
+        let backup = self.model.completed_backup().ok_or_else(|| failed(doing, "none is completed"))?;
+        let cluster: Name = CLUSTER.into();
+        self.delete_storage();
+        self.pass_until(doing, |world| world.view.storage.is_none())?;
+        self.model.delete_cluster(&cluster);
+        self.absorb();
+        self.pass_until(doing, |world| world.view.claims.is_empty() && world.view.pods.is_empty())?;
+        self.rows_told = 0;
+        self.model.recover_cluster(&cluster, &backup, cluster_spec(&fixture, size));
+        self.absorb();
+        self.create_storage(&fixture);
+        Ok(())
+    }
+
+    fn delete_storage(&mut self) {
+        let cluster: Name = CLUSTER.into();
+        let guarded = self.model.api().custom(CLUSTER).is_some_and(|custom| custom.finalizer);
+        self.model.change(|model| {
+            if guarded {
+                model.api.update_custom(&cluster, |custom| custom.meta.deleting = true);
+            } else {
+                model.api.remove_custom(&cluster);
+            }
+        });
+        self.absorb();
+    }
+
+    fn pass_until(&mut self, doing: &str, done: impl Fn(&Self) -> bool) -> Result<(), WorldError> {
+        let deadline = self.model.now() + 120_000;
+        while !done(self) {
+            if self.next_at().is_none_or(|at| at > deadline) {
+                return Err(failed(doing, "what was deleted is still there after 120 s"));
+            }
+            self.step();
+        }
+        Ok(())
+    }
+
+    fn node_of(&self, who: Who) -> Result<Name, WorldError> {
+        let instance = self.instance(who)?;
+        let pod = self.model.api().instance_pod(&instance);
+        pod.and_then(|pod| pod.node.clone())
+            .ok_or_else(|| failed("find the node", &format!("{instance} runs nowhere")))
     }
 
     fn instance(&self, who: Who) -> Result<Name, WorldError> {
@@ -191,6 +256,36 @@ impl SimWorld {
             self.rows_told = rows;
             self.push(What::Acknowledged(rows));
         }
+    }
+}
+
+/// The Cluster of a fixture with a data volume of this size.
+fn cluster_spec(fixture: &Fixture, data: Bytes) -> ClusterSpec {
+    let mut sizes = BTreeMap::from([(Volume::Data, data.get())]);
+    sizes.extend(fixture.wal.map(|size| (Volume::Wal, size.get())));
+    sizes.extend(fixture.tablespace.map(|size| (Volume::Tablespace(storage::TABLESPACE.into()), size.get())));
+    ClusterSpec {
+        enable_pdb: fixture.enable_pdb,
+        supervised: fixture.supervised,
+        synchronous: u32::from(fixture.synchronous),
+        snapshots_online: fixture.backups.map(|mode| mode == BackupMode::Online),
+        ..ClusterSpec::new(fixture.topology.instances(), sizes)
+    }
+}
+
+/// A user's change of the Cluster.
+fn edit(spec: &mut ClusterSpec, act: &Act) {
+    if let Act::Scale { instances } = act {
+        spec.instances = *instances;
+    }
+    if let Act::SetClusterSize { volume, size } = act {
+        spec.sizes.insert(translate::model_volume(volume), size.get());
+    }
+    if *act == Act::UpgradeImage {
+        spec.image = NEWER_IMAGE.into();
+    }
+    if let Act::Reconciliation { enabled } = act {
+        spec.reconcile = *enabled;
     }
 }
 

@@ -7,7 +7,7 @@ use super::{SimWorld, Wire, requests};
 use crate::model::{draw::Subsystem, object::Name, queue::Millis};
 
 /// The shell gives up on a request after 10 s.
-const TIME_OUT: Millis = 10_000;
+pub(super) const TIME_OUT: Millis = 10_000;
 
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headroom_core::{Action, names::NodeName};
-use headroom_engine::{Event, Request, Ticket};
+use headroom_engine::{Event, Request, Response, Ticket};
 use headroom_scenario::{Gate, What};
 
-use super::{SimWorld, Wire, translate};
+use super::{SimWorld, Wire, faults::TIME_OUT, translate};
 use crate::model::{gate::Held, object::Name, stats::Line};
 
 /// What the gates remember.
@@ -37,7 +37,8 @@ impl SimWorld {
         match gate {
             Gate::ControllerStep => self.model.gates.hold(Held::Controller),
             Gate::NodeStep => self.model.gates.hold(Held::Node),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => {}
+            Gate::Provision => self.model.gates.hold(Held::Provision),
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
         }
         self.push(What::GateHeld(gate));
     }
@@ -51,7 +52,8 @@ impl SimWorld {
         match gate {
             Gate::ControllerStep => self.model.change(|model| model.let_go(Held::Controller)),
             Gate::NodeStep => self.model.change(|model| model.let_go(Held::Node)),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => {}
+            Gate::Provision => self.model.change(|model| model.let_go(Held::Provision)),
+            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
         }
         let (free, held): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.held_requests).into_iter().partition(|held| held.gate == gate);
@@ -79,12 +81,26 @@ impl SimWorld {
             return false;
         };
         self.held_requests.push(HeldRequest { gate, epoch, ticket, request: Box::new(request.clone()) });
+        self.queue.push(self.model.now() + TIME_OUT, Wire::GiveUp(epoch, ticket));
         self.reach(gate);
         true
     }
 
+    /// The shell waits no longer for a request that is still held: it is gone, as with a connection that is closed.
+    pub(super) fn give_up(&mut self, epoch: u64, ticket: Ticket) {
+        let before = self.held_requests.len();
+        self.held_requests.retain(|held| (held.epoch, held.ticket) != (epoch, ticket));
+        if self.held_requests.len() < before && epoch == self.process.epoch {
+            self.answer(ticket, Response::Unknown);
+        }
+    }
+
     pub(super) fn look_at_model_gates(&mut self) {
-        for (gate, held) in [(Gate::ControllerStep, Held::Controller), (Gate::NodeStep, Held::Node)] {
+        for (gate, held) in [
+            (Gate::ControllerStep, Held::Controller),
+            (Gate::NodeStep, Held::Node),
+            (Gate::Provision, Held::Provision),
+        ] {
             if self.holds.held.contains(&gate) && self.model.gates.reached(held) {
                 self.reach(gate);
             }
@@ -99,6 +115,11 @@ impl SimWorld {
 
     /// A poll reaches a kubelet; while `BeforeCompletion` is held a grown file system still shows its old self.
     pub(super) fn poll_arrives(&mut self, node: NodeName) {
+        if self.silent.contains(node.as_str()) {
+            self.tell(Event::Sampled(node, Err("the kubelet does not answer".into())));
+            self.drive();
+            return;
+        }
         let mut lines = self.model.summary(node.as_str());
         let held = self.holds.held.contains(&Gate::BeforeCompletion);
         let mut withheld = false;

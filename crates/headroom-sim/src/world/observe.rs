@@ -8,14 +8,14 @@ use headroom_core::{
 use headroom_engine::note::{Note, NoteKind};
 use headroom_scenario::{
     What,
-    trace::{ClaimState, ClusterState, PodState},
+    trace::{BackupState, ClaimState, ClusterState, PodState},
 };
 
 use super::{SimWorld, storage, translate};
 use crate::model::{
     Happened,
     apiserver::{Change, Object},
-    object::{Claim, Cluster, Pod},
+    object::{Claim, Cluster, Job, Pod},
     stats::Measured,
 };
 
@@ -40,6 +40,18 @@ impl SimWorld {
                     self.push(What::InsertFailed { no_space });
                 }
                 Happened::FillDone => self.push(What::Note("the fill has reached its mark".to_owned())),
+                Happened::Node { name, cordoned } => {
+                    self.push(What::Node { name: name.to_string(), cordoned });
+                }
+                Happened::EvictionRefused(instance) => {
+                    self.push(What::EvictionRefused(InstanceName::from(&*instance)));
+                }
+                Happened::Drained(node) => self.push(What::Drained(node.to_string())),
+                Happened::Backup(backup) => self.push(What::Backup(BackupState {
+                    name: backup.name.to_string(),
+                    phase: backup.phase.to_owned(),
+                    error: backup.error.as_deref().map(str::to_owned),
+                })),
             }
         }
         self.look_at_model_gates();
@@ -49,19 +61,34 @@ impl SimWorld {
         match &change.object {
             Object::Claim(claim) => self.record_claim(claim, change.gone),
             Object::Pod(pod) => self.record_pod(pod, change.gone),
+            Object::Cluster(_) if change.gone => self.push(What::ClusterGone),
             Object::Cluster(cluster) => {
                 let state = cluster_state(cluster);
                 if self.view.cluster.as_ref() != Some(&state) {
                     self.push(What::Cluster(state));
                 }
             }
+            Object::Custom(_) if change.gone => self.push(What::StorageGone),
             Object::Custom(custom) => {
                 let state = storage::shown(custom);
                 if self.view.storage.as_ref() != Some(&state) {
                     self.push(What::Storage(state));
                 }
             }
-            Object::Job(_) | Object::Class(..) => {}
+            Object::Job(job) => self.record_job(job, change.gone),
+            Object::Class(..) => {}
+        }
+    }
+
+    /// What matters of a job is that its pods fail.
+    fn record_job(&mut self, job: &Job, gone: bool) {
+        let key = job.meta.name.clone();
+        let known = self.job_failures.get(&key).copied().unwrap_or(0);
+        if gone {
+            self.job_failures.remove(&key);
+        } else if job.failed > known && !job.initdb {
+            self.job_failures.insert(key, job.failed);
+            self.push(What::JoinFailed(InstanceName::from(&*job.instance), job.failed));
         }
     }
 
@@ -159,7 +186,7 @@ fn pod_state(pod: &Pod) -> PodState {
         restarts: pod.restarts,
         last_exit: pod.last_exit.map(|exit| exit.code),
         terminating: pod.meta.deleting,
-        image: "postgres:15".to_owned(),
+        image: pod.image.to_string(),
     }
 }
 
@@ -172,6 +199,6 @@ fn cluster_state(cluster: &Cluster) -> ClusterState {
         ready: status.ready,
         primary: status.current_primary.as_deref().map(str::to_owned),
         target_primary: status.target_primary.as_deref().map(str::to_owned),
-        image: "postgres:15".to_owned(),
+        image: cluster.spec.image.to_string(),
     }
 }

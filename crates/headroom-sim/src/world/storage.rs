@@ -274,7 +274,8 @@ fn volume_shown(name: VolumeName, volume: &VolumeStatus) -> Option<VolumeState> 
     let bytes = |text: &str| quantity::parse(text).ok();
     let ledger = volume.actions.iter().filter_map(|action| {
         let cause = names::cause_from_word(&action.cause)?;
-        Some((cause, bytes(&action.to).unwrap_or(Bytes::ZERO), action.completed_at.is_some()))
+        let kept = action.completed_at.is_some() && action.result != "Refunded";
+        Some((cause, bytes(&action.to).unwrap_or(Bytes::ZERO), kept))
     });
     Some(VolumeState {
         volume: name,

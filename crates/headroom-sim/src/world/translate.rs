@@ -7,7 +7,7 @@ use headroom_core::{
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
         ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Fenced, Growable, PodSeen, Primary,
-        ResizeStep, Resizing, VolumeSpecSeen,
+        ResizeStep, Resizing, Suspension, VolumeSpecSeen,
     },
     usage::Sample,
 };
@@ -141,8 +141,12 @@ pub(super) fn cluster(cluster: &Cluster) -> Seen {
         primary,
         phase: Text::from(status.phase.unwrap_or("")),
         ready_instances: status.ready,
-        suspended: None,
-        fenced: Fenced::Nobody,
+        suspended: (!cluster.spec.reconcile).then_some(Suspension::ReconciliationDisabled),
+        fenced: if cluster.fenced.is_empty() {
+            Fenced::Nobody
+        } else {
+            Fenced::Instances(cluster.fenced.iter().map(|name| InstanceName::from(&**name)).collect())
+        },
     };
     Seen::Cluster(key(&cluster.meta.name), Box::new(seen))
 }

@@ -10,7 +10,7 @@ use crate::{
 const SEEDS: u64 = 12;
 
 /// Recordings whose triggers the model must know.
-const COVERED: [&str; 19] = [
+const COVERED: [&str; 24] = [
     "01-create-1",
     "02-create-3",
     "03-scale-up",
@@ -25,9 +25,14 @@ const COVERED: [&str; 19] = [
     "10a-replica-destroyed-t3",
     "10b-replica-destroyed-t2",
     "10c-middle-replica-destroyed-t3",
+    "11a-drain-t1",
+    "11b-drain-t2",
+    "11c-drain-t3",
+    "11d-drain-t1-no-pdb",
     "12a-volume-full-t1",
     "12b-volume-full-t3",
     "12c-volume-full-t3-pod-deleted",
+    "13-config-restart",
     "15-replica-pvc-deleted",
     "16-storage-size-lowered",
 ];

@@ -20,7 +20,7 @@ fn healthy(seed: u64, instances: u32, more: &[(Volume, u64)]) -> Model {
     let mut sizes = BTreeMap::from([(Volume::Data, GIB)]);
     sizes.extend(more.iter().cloned());
     let mut model = Model::new(seed, Settings::LAB);
-    let spec = ClusterSpec { instances, sizes, resize_in_use: true, class: "csi".into() };
+    let spec = ClusterSpec::new(instances, sizes);
     model.create_cluster(&pg(), spec);
     let ready = |model: &Model| phase_of(model) == Some(phase::HEALTHY);
     assert!(until(&mut model, 200_000, ready).is_some(), "the Cluster becomes healthy");
@@ -170,8 +170,7 @@ fn refusals_carry_the_words_of_kubernetes() {
 fn an_unbound_claim_cannot_be_raised() {
     let mut model = Model::new(1, Settings::LAB);
     let sizes = BTreeMap::from([(Volume::Data, GIB)]);
-    model
-        .create_cluster(&pg(), ClusterSpec { instances: 1, sizes, resize_in_use: true, class: "csi".into() });
+    model.create_cluster(&pg(), ClusterSpec::new(1, sizes));
     until(&mut model, 5_000, |model| model.api().claim("pg-1").is_some()).unwrap();
     assert!(matches!(patch(&mut model, "pg-1", 2 * GIB), Err(ApiError::Invalid(_))));
 }

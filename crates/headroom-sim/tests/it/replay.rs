@@ -34,6 +34,9 @@ pub(crate) enum Trigger {
     Promote(String),
     FillUntilStopped,
     Write(u64),
+    Drain,
+    Uncordon,
+    SetParameter,
     Nothing,
 }
 
@@ -103,6 +106,15 @@ fn trigger(marker: &str) -> Option<Trigger> {
     }
     if let Some(instance) = after("kubectl cnpg promote pg ") {
         return Some(Trigger::Promote(instance.to_owned()));
+    }
+    if text.starts_with("kubectl drain ") {
+        return Some(Trigger::Drain);
+    }
+    if text.starts_with("kubectl uncordon ") {
+        return Some(Trigger::Uncordon);
+    }
+    if text.starts_with("patch Cluster spec.postgresql.parameters.max_connections") {
+        return Some(Trigger::SetParameter);
     }
     if text.starts_with("fill the data volume of primary") {
         return Some(Trigger::FillUntilStopped);
@@ -181,7 +193,9 @@ pub(crate) fn replayed(lines: &[Line], triggers: &[(i64, Trigger)], seed: u64, e
     let mut model = Model::new(seed, Settings::LAB);
     let mut teller = Teller::default();
     if let Some((instances, size)) = before(lines) {
-        model.create_cluster(&"pg".into(), spec(instances, size));
+        // The recording without a PodDisruptionBudget was made with `enablePDB: false` (trace 11d).
+        let enable_pdb = lines.iter().any(|line| line.record["kind"] == "PodDisruptionBudget");
+        model.create_cluster(&"pg".into(), ClusterSpec { enable_pdb, ..spec(instances, size) });
         run(&mut model, &mut teller, 200_000, i64::MAX);
     }
     let base = i64::try_from(model.now()).unwrap();
@@ -201,12 +215,7 @@ fn before(lines: &[Line]) -> Option<(u32, u64)> {
 }
 
 fn spec(instances: u32, size: u64) -> ClusterSpec {
-    ClusterSpec {
-        instances,
-        sizes: BTreeMap::from([(Volume::Data, size)]),
-        resize_in_use: true,
-        class: "csi".into(),
-    }
+    ClusterSpec::new(instances, BTreeMap::from([(Volume::Data, size)]))
 }
 
 fn pull(model: &mut Model, trigger: &Trigger) {
@@ -239,6 +248,16 @@ fn pull(model: &mut Model, trigger: &Trigger) {
         Trigger::Write(mib) => model.change(|model| {
             let goal = model.content(&pg, &Volume::Data) + mib * MIB;
             model.set_filler(&pg, Volume::Data, 4096 * MIB, Goal::Content(goal));
+        }),
+        // Nodes have other names in the model: each recording drains the primary's.
+        Trigger::Drain => {
+            let primary = model.api().cluster("pg").and_then(|pg| pg.status.current_primary.clone()).unwrap();
+            let node = model.api().instance_pod(&primary).and_then(|pod| pod.node.clone()).unwrap();
+            model.change(|model| model.drain(&node));
+        }
+        Trigger::Uncordon => model.change(Model::uncordon_all),
+        Trigger::SetParameter => model.change(|model| {
+            model.edit_cluster(&pg, |cluster| cluster.spec.parameters += 1);
         }),
         Trigger::Nothing => {}
     }

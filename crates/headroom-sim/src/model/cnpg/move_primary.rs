@@ -56,10 +56,14 @@ impl Model {
 
     /// `kubectl cnpg promote`: the client writes target and phase; the rest as in trace 07.
     pub fn switch_over(&mut self, cluster: &Name, to: &Name) {
+        self.switch_over_because(cluster, to, format!("Switching over to {to}").into());
+    }
+
+    /// CNPG itself may have a reason of its own (traces 11b, 11c).
+    pub(super) fn switch_over_because(&mut self, cluster: &Name, to: &Name, reason: Name) {
         if let Some(controller) = self.controllers.get_mut(cluster) {
             controller.moving = true;
         }
-        let reason: Name = format!("Switching over to {to}").into();
         let target = to.clone();
         self.api.update_cluster(cluster, |cluster| {
             cluster.status.phase = Some(phase::SWITCHOVER);

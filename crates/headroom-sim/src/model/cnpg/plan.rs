@@ -1,13 +1,16 @@
 //! What CNPG does next, in the order of its own reconcile loop: full disk, primary, sizes, pods, jobs, number of
 //! instances, healthy.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Controller,
+    Controller, rollout,
     status::{claims, instance_pods, instances},
 };
 use crate::model::{
     apiserver::ApiServer,
-    object::{Cluster, Container, Name, PENDING, Pod, phase, serial_of},
+    job::BACK_OFF_LIMIT,
+    object::{Cluster, Container, Name, PENDING, Pod, PodPhase, phase, serial_of},
     queue::Millis,
 };
 
@@ -30,6 +33,12 @@ pub enum Move {
     DropJobs,
     /// Elects this replica.
     FailOver(Name),
+    /// Switches over to this replica, for this reason.
+    SwitchOver(Name, Name),
+    /// Deletes an instance's pod, to be made anew.
+    Remake(Name),
+    /// Restarts the server of an instance in its pod.
+    RestartInPlace(Name),
     /// Looks again this much later.
     Again(Millis),
 }
@@ -39,9 +48,27 @@ const FAILOVER_AFTER: Millis = 7200;
 const DISK_REASON: &str =
     "Insufficient disk space detected in one or more pods is preventing PostgreSQL from running.";
 
+/// What there is to plan with.
+pub struct Situation<'a> {
+    /// All objects.
+    pub api: &'a ApiServer,
+    /// The Cluster.
+    pub cluster: &'a Cluster,
+    /// What CNPG remembers.
+    pub memory: &'a Controller,
+    /// Nodes that take no pods.
+    pub cordoned: &'a BTreeSet<Name>,
+    /// Now.
+    pub now: Millis,
+}
+
 /// What to do now.
-pub fn plan(api: &ApiServer, cluster: &Cluster, memory: &Controller, now: Millis) -> Vec<Move> {
+pub fn plan(situation: &Situation<'_>) -> Vec<Move> {
+    let Situation { api, cluster, memory, .. } = situation;
     let name = &cluster.meta.name;
+    if !cluster.spec.reconcile {
+        return Vec::new();
+    }
     let pods = instance_pods(api, name);
     if pods.iter().any(|pod| !pod.meta.deleting && no_room_for_wal(pod)) {
         // `ensureNoFailoverOnFullDisk` returns before anything else is looked at, sizes included.
@@ -51,11 +78,18 @@ pub fn plan(api: &ApiServer, cluster: &Cluster, memory: &Controller, now: Millis
         return Vec::new();
     }
     let mut moves = Vec::new();
-    if let Some(step) = primary_step(api, cluster, memory, &pods, now) {
+    if let Some(step) = primary_step(situation, &pods) {
         moves.push(step);
         return moves;
     }
-    if cluster.spec.resize_in_use {
+    let unfinished = || api.jobs().filter(|job| job.cluster == *name && !job.succeeded);
+    if let Some(job) = unfinished().find(|job| job.failed > BACK_OFF_LIMIT) {
+        let reason = format!("Instance creation failed for the following jobs: {}.", job.meta.name);
+        return vec![Move::Phase(phase::UNRECOVERABLE, Some(reason.into()))];
+    }
+    // Claims are looked at only when no job runs and every pod does (`reconcileResources`).
+    let active = |pod: &&Pod| !pod.meta.deleting && pod.phase == PodPhase::Running;
+    if cluster.spec.resize_in_use && unfinished().next().is_none() && pods.iter().all(active) {
         moves.extend(raises(api, cluster));
     }
     moves.extend(instance_steps(api, cluster, memory, &pods));
@@ -69,16 +103,19 @@ fn no_room_for_wal(pod: &Pod) -> bool {
     four && (terminated || !pod.ready)
 }
 
-fn primary_step(
-    api: &ApiServer,
-    cluster: &Cluster,
-    memory: &Controller,
-    pods: &[&Pod],
-    now: Millis,
-) -> Option<Move> {
+fn primary_step(situation: &Situation<'_>, pods: &[&Pod]) -> Option<Move> {
+    let Situation { api, cluster, memory, now, .. } = *situation;
     let current = cluster.status.current_primary.as_ref()?;
     if cluster.status.target_primary.as_deref() == Some(PENDING) {
         return None;
+    }
+    // `handleSwitchover`: neither for a fenced primary nor for one that CNPG itself restarts.
+    let restarts = [Some(phase::REMAKING), Some(phase::IN_PLACE)].contains(&cluster.status.phase);
+    if cluster.fenced.contains(current) || restarts {
+        return None;
+    }
+    if let Some(step) = leave_node(situation, pods, current) {
+        return Some(step);
     }
     let candidate = pods.iter().find(|pod| pod.ready && !pod.meta.deleting && pod.instance != *current);
     let gone = api.instance_pod(current).is_none_or(|pod| pod.meta.deleting);
@@ -92,6 +129,29 @@ fn primary_step(
         (None, false, Some(_)) => Some(Move::Phase(phase::EXTRACTION, None)),
         (None, _, _) | (Some(_), false, None) => None,
     }
+}
+
+/// `setPrimaryOnSchedulableNode`: the cordon alone moves the primary, once every replica is ready elsewhere (traces
+/// 11b, 11c); without a candidate nothing happens, and nothing says so (11a).
+fn leave_node(situation: &Situation<'_>, pods: &[&Pod], current: &Name) -> Option<Move> {
+    let Situation { cluster, cordoned, .. } = situation;
+    let takes_none = |node: &Option<Name>| node.as_ref().is_some_and(|node| cordoned.contains(node));
+    let primary = pods.iter().find(|pod| pod.instance == *current)?;
+    let reports = primary.ready && !primary.meta.deleting;
+    if !reports || !takes_none(&primary.node) || cluster.status.target_primary.as_ref() != Some(current) {
+        return None;
+    }
+    let elsewhere: Vec<&&Pod> = pods.iter().filter(|pod| pod.node != primary.node).collect();
+    let wanted = cluster.spec.instances;
+    let in_progress = cluster.status.ready != wanted || elsewhere.len() + 1 < wanted as usize;
+    if cluster.status.failed.is_empty() && in_progress {
+        return None;
+    }
+    let candidate = elsewhere.iter().find(|pod| pod.ready && !pod.meta.deleting && !takes_none(&pod.node))?;
+    let (to, node) = (&candidate.instance, primary.node.as_deref().unwrap_or_default());
+    let reason =
+        format!("Switching over to {to}, because primary instance was running on unschedulable node {node}");
+    Some(Move::SwitchOver(to.clone(), reason.into()))
 }
 
 /// Raises claims to their size in the spec; a larger claim is left alone (`cannot decrease storage requirement`).
@@ -119,7 +179,9 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods:
         }
         return steps;
     }
-    if api.jobs().any(|job| job.cluster == *name && !job.succeeded) {
+    if api.jobs().any(|job| job.cluster == *name && !job.succeeded)
+        || cluster.status.phase == Some(phase::IN_PLACE)
+    {
         return Vec::new();
     }
     // A claim that is being deleted while its pod lives is not acted on (trace 15, fact 16).
@@ -135,8 +197,8 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods:
         .iter()
         .any(|claim| claim.meta.deleting && api.instance_pod(&claim.instance).is_none());
     if unready || missing || ghosts {
-        let switching = cluster.status.phase == Some(phase::SWITCHOVER);
-        return if switching { Vec::new() } else { vec![waiting()] };
+        let keeps = [phase::SWITCHOVER, phase::REMAKING, phase::IN_PLACE].map(Some);
+        return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
     }
     let wanted = cluster.spec.instances as usize;
     if existing.len() > wanted {
@@ -144,6 +206,10 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods:
     }
     if existing.len() < wanted {
         return join(name, &existing, claims(api, name).iter().map(|claim| &claim.instance));
+    }
+    let steps = rollout::steps(cluster, pods, memory.parameters);
+    if !steps.is_empty() {
+        return steps;
     }
     if memory.raising.is_empty() && cluster.status.phase == Some(phase::HEALTHY) {
         return Vec::new();

@@ -35,6 +35,9 @@ pub fn instances(api: &ApiServer, cluster: &Name) -> Vec<Name> {
 /// Whether the primary's pod is there and its server is not, after it has run.
 pub fn primary_down(api: &ApiServer, cluster: &Cluster) -> bool {
     let Some(primary) = &cluster.status.current_primary else { return false };
+    if cluster.fenced.contains(primary) {
+        return false;
+    }
     api.instance_pod(primary).is_some_and(|pod| !pod.ready && pod.last_exit.is_some())
 }
 

@@ -14,12 +14,13 @@ impl Model {
     pub(in crate::model) fn server_start(&mut self, cluster: &Name, instance: &Name) -> Start {
         let target = self.api.cluster(cluster).and_then(|cluster| cluster.status.target_primary.clone());
         let demoted = target.is_some_and(|target| target != *instance && *target != *PENDING);
+        let fenced = self.api.cluster(cluster).is_some_and(|cluster| cluster.fenced.contains(instance));
         let Some(database) = self.databases.get_mut(cluster) else { return Start::NeverReady };
         let is_primary = database.primary.get_or_insert_with(|| instance.clone()) == instance && !demoted;
         let fresh = Server { up: false, ready: false, held: None, rebuild: false };
         let server = database.servers.entry(instance.clone()).or_insert(fresh);
         server.ready = false;
-        let rebuild = server.rebuild;
+        let rebuild = server.rebuild || fenced;
         let (wal_volume, wal_apart) = (database.wal_volume(), database.wal_apart);
         if rebuild {
             return Start::NeverReady;
@@ -69,6 +70,13 @@ impl Model {
             let reserve = if *volume == database.wal_volume() { SEGMENT } else { REFUSED_AT };
             self.file_system(instance, volume) >= database.content_at(volume, self.now) + reserve
         })
+    }
+
+    /// A server that was stopped in its running container comes back.
+    pub(in crate::model) fn server_returns(&mut self, cluster: &Name, instance: &Name) {
+        if self.fits(cluster, instance) {
+            self.server_up(cluster, instance);
+        }
     }
 
     fn server_up(&mut self, cluster: &Name, instance: &Name) {
