@@ -123,6 +123,24 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
                 })
             }
         },
+        Fact::PhaseIs(phase) => {
+            let now = view.cluster.as_ref().map_or("", |cluster| cluster.phase.as_str());
+            require(now == *phase, || format!("the Cluster's phase is {now:?}, not {phase:?}"))
+        }
+        Fact::PrimaryRestarts(wanted) => {
+            let seen = view.primary().map_or(0, |primary| view.restarts(&primary));
+            require(seen >= *wanted, || format!("the primary has restarted {seen} of {wanted} times"))
+        }
+        Fact::EveryClaimRequests(volume, least) => {
+            require(view.claims_of(volume).next().is_some(), || format!("no {volume} claim exists"))?;
+            match view.claims_of(volume).find(|claim| claim.requested < *least) {
+                Some(small) => Err(format!(
+                    "the {volume} claim of {} requests {}, not {least}",
+                    small.instance, small.requested
+                )),
+                None => Ok(()),
+            }
+        }
         Fact::All(facts) => {
             let failing: Vec<String> =
                 facts.iter().filter_map(|fact| holds(fact, view, quiet).err()).collect();

@@ -73,6 +73,12 @@ pub enum Fact {
     ReasonIs(VolumeName, &'static str),
     /// The primary's file system of this volume has at least this percent free, by the kubelet's newest sample.
     FreeAtLeast(VolumeName, u8),
+    /// The Cluster's phase is this now.
+    PhaseIs(&'static str),
+    /// The container of the primary's pod has been restarted at least this often since the fixture was ready.
+    PrimaryRestarts(u32),
+    /// Every claim of the volume requests at least this.
+    EveryClaimRequests(VolumeName, Bytes),
     /// All of these.
     All(Vec<Fact>),
 }

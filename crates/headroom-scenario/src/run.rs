@@ -290,7 +290,7 @@ impl Runner<'_> {
 /// Which class a wait belongs to when its fact does not come.
 fn class_of(fact: &Fact) -> Class {
     match fact {
-        Fact::EveryClaimHas(..) => Class::Storage,
+        Fact::EveryClaimHas(..) | Fact::EveryClaimRequests(..) => Class::Storage,
         Fact::Verified => Class::Data,
         Fact::Accepted
         | Fact::IntentRecorded { .. }
@@ -301,6 +301,8 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::Settled
         | Fact::Quiet => Class::Control,
         Fact::Healthy
+        | Fact::PhaseIs(_)
+        | Fact::PrimaryRestarts(_)
         | Fact::PrimaryChanged
         | Fact::Drained
         | Fact::EvictionRefused

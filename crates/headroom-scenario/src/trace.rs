@@ -333,6 +333,6 @@ pub struct VolumeState {
     pub target: Option<Bytes>,
     /// Cause of the running growth.
     pub running: Option<Cause>,
-    /// Ledger entries as (cause, to, completed).
+    /// Ledger entries as (cause, to, completed); one whose slot was given back is not completed.
     pub ledger: Vec<(Cause, Bytes, bool)>,
 }

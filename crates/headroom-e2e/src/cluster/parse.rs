@@ -154,7 +154,8 @@ fn volume(name: VolumeName, object: &Value) -> Option<VolumeState> {
         ledger: actions
             .iter()
             .filter_map(|action| {
-                let completed = action.get("completedAt").is_some_and(|at| !at.is_null());
+                let ended = action.get("completedAt").is_some_and(|at| !at.is_null());
+                let completed = ended && text(action, "/result") != Some("Refunded");
                 Some((cause(text(action, "/cause")?)?, bytes(action, "/to")?, completed))
             })
             .collect(),

@@ -53,7 +53,8 @@ fn an_unknown_topology_or_option_is_bad_usage() {
 
 #[test]
 fn seeds_are_for_the_simulator() {
-    let data = check(&["--filter", "*limit@t1", "--seeds", "3"], 0, "1 cells × 3 seeds, each twice");
+    let data =
+        check(&["--filter", "p0_00_at_the_limit@t1", "--seeds", "3"], 0, "1 cells × 3 seeds, each twice");
     assert!(data.starts_with("6 runs of 3 seeds, 0 findings"), "{data}");
 }
 
@@ -68,16 +69,28 @@ fn help_shows_examples_and_exit_codes_on_standard_output() {
 #[test]
 fn a_list_names_each_cell_and_runs_nothing() {
     let data = check(&["--list", "--topology", "T2"], 0, "");
-    assert!(data.lines().all(|line| line.contains("@t2 ")), "{data}");
-    assert_eq!(data.lines().count(), 10);
+    assert!(data.lines().all(|line| line.contains("@t2 ") || line.contains("@t2/")), "{data}");
+    let cells = headroom_scenario::catalogue::select("*", &[headroom_scenario::Topology::T2]);
+    assert_eq!(data.lines().count(), cells.len());
+    let line = |id: &str| data.lines().find(|line| line.starts_with(id)).expect("a line").to_owned();
+    assert!(line("p0_01_operator_restart@t2/node-step").contains("  medium  serial  "), "{data}");
+    assert!(line("p1_02_rolling_upgrade@t2/node-step").contains("  slow            "), "{data}");
 }
 
 #[test]
 fn json_on_standard_output_is_the_report_and_the_report_folder_holds_three_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("deep/report");
-    let words =
-        ["--filter", "*limit@t2", "-o", "json", "--report", report.to_str().expect("UTF-8"), "--seed", "5"];
+    let words = [
+        "--filter",
+        "p0_00_at_the_limit@t2",
+        "-o",
+        "json",
+        "--report",
+        report.to_str().expect("UTF-8"),
+        "--seed",
+        "5",
+    ];
     let data = check(&words, 0, "report.html");
     let value: Value = serde_json::from_str(&data).expect("JSON");
     assert_eq!((value["seed"].as_u64(), value["world"].as_str()), (Some(5), Some("sim")));
@@ -96,5 +109,5 @@ fn json_on_standard_output_is_the_report_and_the_report_folder_holds_three_files
 
 #[test]
 fn a_report_folder_that_cannot_be_made_is_named() {
-    check(&["--filter", "*limit@t1", "--report", "/proc/nowhere"], 3, "/proc/nowhere");
+    check(&["--filter", "p0_00_at_the_limit@t1", "--report", "/proc/nowhere"], 3, "/proc/nowhere");
 }

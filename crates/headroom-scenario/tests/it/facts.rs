@@ -1,9 +1,12 @@
 //! Facts over a trace: what holds, and what a time-out says still fails.
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
-use headroom_scenario::{Act, Fact, Gate, Trace, View, What, evaluate, holds};
+use headroom_scenario::{
+    Act, Fact, Gate, Strike, Trace, View, What, Who, evaluate, holds,
+    trace::{BackupState, ClaimState, ClusterState, PodState},
+};
 
-use crate::grown::{self, AFTER, QUIET};
+use crate::grown::{self, AFTER, BEFORE, QUIET};
 
 /// `None`: the fact holds.
 #[track_caller]
@@ -156,6 +159,118 @@ fn a_verification_counts_until_the_next_act() {
     let mut trace = grown::trace();
     trace.push(151_000, What::Acted(Act::StopOperator));
     check(&trace, &Fact::Verified, Some("the verification has not ended"));
+}
+
+#[test]
+fn a_changed_primary_is_another_one_than_when_the_strike_came() {
+    let mut trace = until(66_000);
+    check(&trace, &Fact::PrimaryChanged, Some("the primary is still pg-1"));
+    trace.push(67_000, What::Struck(Strike::SwitchOver));
+    trace.push(70_000, grown::cluster("Switchover in progress", 1, "pg-2"));
+    check(&trace, &Fact::PrimaryChanged, None);
+    trace.push(80_000, What::Struck(Strike::FailOver));
+    check(&trace, &Fact::PrimaryChanged, Some("the primary is still pg-2"));
+}
+
+#[test]
+fn drains_refusals_and_failed_joins_count_since_the_last_strike() {
+    let mut trace = until(66_000);
+    check(&trace, &Fact::Drained, Some("the node is not drained"));
+    check(&trace, &Fact::EvictionRefused, Some("no eviction was refused"));
+    check(&trace, &Fact::JoinFailed, Some("no join has failed"));
+    trace.push(67_000, What::Struck(Strike::Drain(Who::Primary)));
+    trace.push(67_100, What::EvictionRefused("pg-1".into()));
+    trace.push(72_000, What::Drained("n1".to_owned()));
+    trace.push(73_000, What::JoinFailed("pg-3".into(), 1));
+    for fact in [Fact::Drained, Fact::EvictionRefused, Fact::JoinFailed] {
+        check(&trace, &fact, None);
+    }
+    trace.push(80_000, What::Struck(Strike::CordonAll));
+    check(&trace, &Fact::Drained, Some("the node is not drained"));
+}
+
+#[test]
+fn a_backup_begins_with_its_first_phase_and_ends_well_or_not() {
+    let backup = |phase: &str| {
+        What::Backup(BackupState { name: "b".to_owned(), phase: phase.to_owned(), error: None })
+    };
+    let mut trace = until(66_000);
+    trace.push(67_000, What::Struck(Strike::Change(Act::StartBackup)));
+    trace.push(67_100, backup(""));
+    check(&trace, &Fact::BackupBegun, Some("no Backup has begun"));
+    trace.push(67_200, backup("started"));
+    check(&trace, &Fact::BackupBegun, None);
+    check(&trace, &Fact::BackupEnded, Some("the newest Backup is \"started\""));
+    for end in ["completed", "failed"] {
+        let mut ended = trace.clone();
+        ended.push(90_000, backup(end));
+        check(&ended, &Fact::BackupEnded, None);
+    }
+}
+
+#[test]
+fn an_upgrade_has_reached_every_pod() {
+    let mut trace = until(66_000);
+    check(&trace, &Fact::Upgraded, Some("the image is still postgres:15"));
+    let image = || "postgres:16".to_owned();
+    let What::Cluster(cluster) = grown::healthy() else { panic!("a Cluster") };
+    trace.push(67_000, What::Cluster(ClusterState { image: image(), ..cluster }));
+    check(&trace, &Fact::Upgraded, Some("pg-1 runs postgres:15, not postgres:16"));
+    for name in ["pg-1", "pg-2"] {
+        let What::Pod(pod) = grown::pod(name, true, 0, None) else { panic!("a pod") };
+        trace.push(70_000, What::Pod(PodState { image: image(), ..pod }));
+    }
+    check(&trace, &Fact::Upgraded, None);
+}
+
+#[test]
+fn instances_phases_and_restarts_are_read_from_the_newest_state() {
+    let mut trace = until(66_000);
+    check(&trace, &Fact::InstancesAre(2), None);
+    let still = "2 instances are wanted, 2 exist, 2 are ready, not 3";
+    check(&trace, &Fact::InstancesAre(3), Some(still));
+    check(&trace, &Fact::PhaseIs("Cluster in healthy state"), None);
+    let other = "the Cluster's phase is \"Cluster in healthy state\", not \"Waiting for user action\"";
+    check(&trace, &Fact::PhaseIs("Waiting for user action"), Some(other));
+    trace.push(67_000, grown::pod("pg-1", false, 2, Some(4)));
+    check(&trace, &Fact::PrimaryRestarts(2), None);
+    check(&trace, &Fact::PrimaryRestarts(3), Some("the primary has restarted 2 of 3 times"));
+}
+
+#[test]
+fn claims_and_usage_can_be_asked_for_less_than_all() {
+    let small = "the data claim of pg-1 requests 1Gi, not 1152Mi";
+    check(&until(90_000), &Fact::EveryClaimRequests(data(), AFTER), Some(small));
+    check(&until(94_000), &Fact::EveryClaimRequests(data(), AFTER), None);
+    check(&until(94_000), &Fact::ClaimPending(data()), Some("every data claim is bound"));
+    let mut trace = until(66_000);
+    let What::Claim(claim) = grown::claim("pg-3", BEFORE, BEFORE) else { panic!("a claim") };
+    trace.push(67_000, What::Claim(ClaimState { capacity: None, ..claim }));
+    check(&trace, &Fact::ClaimPending(data()), None);
+    check(&grown::trace(), &Fact::FreeAtLeast(data(), 25), None);
+    check(&until(66_000), &Fact::FreeAtLeast(data(), 25), Some("data of pg-1 is 17 % free, not 25 %"));
+}
+
+#[test]
+fn reasons_and_completed_actions_are_those_of_the_newest_status() {
+    check(&grown::trace(), &Fact::ReasonIs(data(), "EnoughFree"), None);
+    let now = "data says WaitingForCanary, not EnoughFree";
+    check(&until(94_000), &Fact::ReasonIs(data(), "EnoughFree"), Some(now));
+    check(&grown::trace(), &Fact::Completed(data(), Cause::Planned, 1), None);
+    let none = "0 of 1 Planned actions of data are completed";
+    check(&until(94_000), &Fact::Completed(data(), Cause::Planned, 1), Some(none));
+}
+
+#[test]
+fn a_cluster_that_is_gone_is_neither_healthy_nor_accepted() {
+    let mut trace = until(66_000);
+    trace.push(67_000, What::StorageGone);
+    trace.push(68_000, What::ClusterGone);
+    check(&trace, &Fact::Healthy, Some("no Cluster has been seen"));
+    check(&trace, &Fact::Accepted, Some("the DynamicStorage has no status"));
+    check(&trace, &Fact::Serving, Some("no row acknowledged since the last disturbance"));
+    trace.push(70_000, What::Acknowledged(3));
+    check(&trace, &Fact::Serving, None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use headroom_core::{Bytes, names::VolumeName, report::State};
 use headroom_scenario::{
     Trace, What,
     expect::{Control, Functional, all},
-    trace::{VolumeState, Written},
+    trace::{BackupState, PodState, VolumeState, Written},
 };
 
 use crate::grown::{self, AFTER, BEFORE};
@@ -39,6 +39,88 @@ fn a_promotion_is_found() {
         grown::insert(trace, 95_000, grown::cluster("Cluster in healthy state", 2, "pg-2"));
         grown::insert(trace, 96_000, grown::healthy());
     });
+}
+
+/// Judges the run with these expectations alone; what did not hold.
+fn judged(functional: Vec<Functional>, control: Vec<Control>, plant: impl FnOnce(&mut Trace)) -> Vec<String> {
+    let mut scenario = grown::scenario();
+    scenario.expect.functional = functional;
+    scenario.expect.control = control;
+    let mut trace = grown::trace();
+    plant(&mut trace);
+    grown::failing(&scenario, &trace)
+}
+
+#[test]
+fn promotions_and_pods_beyond_their_bounds_are_found() {
+    let bounds =
+        || all([Functional::PromotionsBetween(0, 0), Functional::PodsMade(0, 0), Functional::Instances(2)]);
+    let rest = || all([Control::QuietAtTheEnd]);
+    assert_eq!(judged(bounds(), rest(), |_| {}), Vec::<String>::new());
+    let found = judged(bounds(), rest(), |trace| {
+        grown::insert(trace, 95_000, grown::cluster("Cluster in healthy state", 2, "pg-2"));
+        let What::Pod(pod) = grown::pod("pg-2", true, 0, None) else { panic!("a pod") };
+        grown::insert(trace, 95_500, What::Pod(PodState { uid: "another".to_owned(), ..pod }));
+    });
+    assert!(found[0].starts_with("promotions between 0 and 0"), "{found:?}");
+    assert!(found[1].starts_with("instance pods made between 0 and 0"), "{found:?}");
+    let found = judged(all([Functional::Instances(3)]), rest(), |_| {});
+    assert!(found[0].starts_with("3 instances at the end"), "{found:?}");
+}
+
+#[test]
+fn a_backup_that_failed_or_does_not_say_why_is_found() {
+    let backup = |phase: &str, error: Option<&str>| {
+        let error = error.map(str::to_owned);
+        What::Backup(BackupState { name: "b".to_owned(), phase: phase.to_owned(), error })
+    };
+    let run = |what: Functional, with: Option<What>| {
+        judged(all([what]), all([Control::QuietAtTheEnd]), |trace| {
+            if let Some(with) = with {
+                grown::insert(trace, 80_000, with);
+            }
+        })
+    };
+    for what in [Functional::BackupCompleted, Functional::BackupEndedClearly] {
+        assert_eq!(run(what.clone(), Some(backup("completed", None))), Vec::<String>::new());
+        assert_eq!(run(what.clone(), None).len(), 1);
+        assert_eq!(run(what.clone(), Some(backup("running", None))).len(), 1);
+        assert_eq!(run(what, Some(backup("failed", None))).len(), 1);
+    }
+    let clear = || Some(backup("failed", Some("instance is gone")));
+    assert_eq!(run(Functional::BackupEndedClearly, clear()), Vec::<String>::new());
+    assert_eq!(run(Functional::BackupCompleted, clear()).len(), 1);
+}
+
+#[test]
+fn an_upgrade_that_did_not_happen_is_found() {
+    let found = judged(all([Functional::Upgraded]), all([Control::QuietAtTheEnd]), |_| {});
+    assert!(found[0].starts_with("every instance runs the new image"), "{found:?}");
+}
+
+#[test]
+fn patches_and_writes_beyond_their_bounds_and_a_reason_never_shown_are_found() {
+    let data = || VolumeName::Data;
+    let healthy = || all([Functional::Healthy]);
+    let bounds = || {
+        all([
+            Control::PatchesPerClaimAtMost(data(), 1),
+            Control::WritesAtMost(4),
+            Control::PassedThroughAs(data(), State::Growing, "WaitingForCanary"),
+        ])
+    };
+    assert_eq!(judged(healthy(), bounds(), |_| {}), Vec::<String>::new());
+    let found = judged(healthy(), bounds(), |trace| {
+        grown::insert(trace, 93_000, grown::raised("pg-1", AFTER));
+    });
+    assert!(
+        found.iter().any(|text| text.starts_with("no data claim was raised more than 1 times")),
+        "{found:?}"
+    );
+    assert!(found.iter().any(|text| text.starts_with("the operator wrote at most 4 times")), "{found:?}");
+    let found =
+        judged(healthy(), all([Control::PassedThroughAs(data(), State::Growing, "Repairing")]), |_| {});
+    assert!(found[0].starts_with("data passed through Growing (Repairing)"), "{found:?}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
-use super::{GI_1, GI_2, cell, data, idx, plain, undisturbed, write};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait,
+    catalogue::common::{GI_1, GI_2, cell, data, idx, plain, undisturbed, write},
     expect::{Control, Expect, Functional, Storage, Timing, all},
     fixture::{PolicyFixture, WindowFixture},
 };

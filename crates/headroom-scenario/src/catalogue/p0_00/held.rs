@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::{GI_1, MI_1088, MI_1152, MI_1280, cell, data, filled, plain, undisturbed, write};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait,
+    catalogue::common::{GI_1, MI_1088, MI_1152, MI_1280, cell, data, filled, plain, undisturbed, write},
     expect::{Control, Expect, Storage, Timing, all},
     fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
 };

@@ -2,9 +2,9 @@
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
-use super::{GI_1, GI_2, MI_1152, MI_1280, cell, data, filled, idx, plain, undisturbed, write};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
+    catalogue::common::{GI_1, GI_2, MI_1152, MI_1280, cell, data, filled, idx, plain, undisturbed, write},
     expect::{Control, Expect, Storage, Timing, all},
     fixture::{PolicyFixture, WindowFixture},
 };

@@ -1,0 +1,43 @@
+//! Scenarios by gate: one cell for each topology and gate, and one blank where a topology has none of them.
+
+use crate::{Gate, Scenario, Topology, scenario::Cell};
+
+/// A scenario at a gate, or why the topology cannot have it at all.
+pub(super) type Made = Result<Scenario, &'static str>;
+
+/// A scenario that strikes at gates.
+pub(super) struct Gated {
+    /// Its id.
+    pub(super) id: &'static str,
+    /// Where it strikes.
+    pub(super) gates: &'static [Gate],
+    /// What it is there.
+    pub(super) make: fn(Topology, Gate) -> Made,
+}
+
+/// Every gate of a growth.
+pub(super) const EVERY: &[Gate] = &Gate::GROWTH;
+/// The steps of the storage, which go on without the operator.
+pub(super) const STORAGE: &[Gate] = &[Gate::ControllerStep, Gate::NodeStep];
+
+impl Gated {
+    /// The cells of all topologies.
+    pub(super) fn cells(&self) -> Vec<Cell> {
+        Topology::ALL.into_iter().flat_map(|topology| self.of(topology)).collect()
+    }
+
+    fn of(&self, topology: Topology) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for gate in self.gates {
+            match (self.make)(topology, *gate) {
+                Err(why) => return vec![Cell::Blank { id: self.id, topology, moment: None, why }],
+                Ok(_) if topology == Topology::T1 && *gate == Gate::BetweenClaims => {
+                    let why = "one instance has one claim of the volume: there is nothing between";
+                    cells.push(Cell::Blank { id: self.id, topology, moment: Some(*gate), why });
+                }
+                Ok(scenario) => cells.push(Cell::Scenario(Box::new(scenario))),
+            }
+        }
+        cells
+    }
+}
