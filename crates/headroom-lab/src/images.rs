@@ -65,6 +65,18 @@ fn import_on(layout: &Layout, node: Node, archive: &Path) -> Result<()> {
         .with_context(|| format!("importing {} on {}", archive.display(), node.name()))
 }
 
+/// Gives an image that the nodes have a second name; safe to repeat.
+pub(crate) fn tag(layout: &Layout, nodes: &[Node], image: &str, name: &str) -> Result<()> {
+    nodes.iter().try_for_each(|&node| {
+        let socket = layout.containerd_socket(node);
+        let mut command = run::command("ctr", [std::ffi::OsStr::new("--address"), socket.as_os_str()]);
+        command.args(["--namespace", "k8s.io", "images", "tag", "--force", image, name]);
+        run::output(&mut command)
+            .map(drop)
+            .with_context(|| format!("naming {image} {name} on {}", node.name()))
+    })
+}
+
 /// Waits until a containerd answers.
 fn wait_for(socket: &Path) -> Result<()> {
     let limit = Instant::now() + Duration::from_mins(1);

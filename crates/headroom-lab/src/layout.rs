@@ -88,6 +88,11 @@ impl Layout {
     pub(crate) fn management_netns(&self) -> String {
         format!("{}-mgmt", self.name)
     }
+    /// Link to a network namespace: `management`, or a node's name. `cargo e2e` enters them, to hold writes at the apiserver
+    /// and to cut off kubelets.
+    pub(crate) fn netns_link(&self, name: &str) -> PathBuf {
+        self.path("netns").join(name)
+    }
     /// Name of a node's network namespace.
     pub(crate) fn node_netns(&self, node: Node) -> String {
         format!("{}-{}", self.name, node.name())

@@ -13,7 +13,7 @@ mod pause;
 mod postgres;
 
 pub(crate) use pause::TAG as PAUSE_IMAGE;
-pub(crate) use postgres::TAG as POSTGRES_IMAGE;
+pub(crate) use postgres::{NEXT_TAG as POSTGRES_NEXT_IMAGE, TAG as POSTGRES_IMAGE};
 
 /// Version of Kubernetes.
 pub(crate) const KUBERNETES: &str = "v1.36.3";

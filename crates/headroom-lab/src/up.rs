@@ -122,7 +122,8 @@ impl Lab<'_> {
             node::wait(&kubectl, &self.nodes)
         })?;
         self.progress.run("import the PostgreSQL image", || {
-            images::import_new(self.layout, &self.nodes, &archives.postgres)
+            images::import_new(self.layout, &self.nodes, &archives.postgres)?;
+            images::tag(self.layout, &self.nodes, parts::POSTGRES_IMAGE, parts::POSTGRES_NEXT_IMAGE)
         })?;
         if let (Some(manifest), Some(image)) = (&args.cnpg_manifest, &args.cnpg_image) {
             cnpg::install(self.layout, &kubectl, &self.nodes, manifest, image, &self.progress)?;

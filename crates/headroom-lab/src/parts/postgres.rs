@@ -12,6 +12,8 @@ use crate::{files, run};
 
 /// Name of the image; CloudNativePG reads the major version from the tag.
 pub(crate) const TAG: &str = "headroom.dev/lab/postgresql:15";
+/// Second name of the same image: what a rolling upgrade in the lab goes to.
+pub(crate) const NEXT_TAG: &str = "headroom.dev/lab/postgresql:15-next";
 /// Counts the changes of how the image is made, so that a change is not hidden by the cache.
 const RECIPE: u32 = 2;
 const MIRROR: &str = "http://deb.debian.org/debian";
