@@ -5,7 +5,7 @@ use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 use clap::{Parser, ValueEnum};
 use headroom_scenario::Topology;
 
-use crate::exit;
+use crate::{exit, profile::Profile};
 
 /// Runs the acceptance matrix of headroom on the simulator or on a real cluster.
 #[derive(Clone, Debug, Parser)]
@@ -20,6 +20,7 @@ use crate::exit;
   cargo e2e --report report                       with report.html, report.json and junit.xml
   cargo e2e --seeds 200                           each cell with 200 seeds, twice: equal trace hashes
   cargo e2e --world cluster --filter 'p0_00_*'    on the lab (`cargo lab up`) or any cluster
+  cargo e2e --world cluster --profile aws         on EKS; docs/acceptance-on-providers.md says more
 
 Exit codes: 0 all passed, 1 failed, 2 inconclusive, 3 bad usage or no world."
 )]
@@ -48,7 +49,7 @@ pub struct Args {
     /// What to print.
     #[arg(short, long, value_enum, default_value = "table")]
     pub output: Output,
-    /// How many cells run at once [default: all cores on the simulator, 1 on a cluster].
+    /// How many cells run at once [default: all cores on the simulator, 2 on a cluster].
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     /// How to reach the cluster.
@@ -66,7 +67,16 @@ pub struct ClusterArgs {
     /// The image of PostgreSQL [default: CloudNativePG's; in the lab its own].
     #[arg(long, value_name = "IMAGE")]
     pub postgres_image: Option<String>,
-    /// The StorageClass [default: the cluster's default].
+    /// Another image of the same version, for rolling upgrades [default: in the lab a second name of its own].
+    #[arg(long, value_name = "IMAGE")]
+    pub postgres_upgrade_image: Option<String>,
+    /// The VolumeSnapshotClass [default: one of the StorageClass's driver].
+    #[arg(long, value_name = "NAME")]
+    pub snapshot_class: Option<String>,
+    /// The kind of cluster: StorageClass, sizes and limits of waits [default: by the StorageClass's driver].
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// The StorageClass [default: the profile's, else the cluster's default].
     #[arg(long, value_name = "NAME")]
     pub storage_class: Option<String>,
     /// Where the lab keeps its state.
@@ -179,7 +189,7 @@ impl Args {
         match (self.jobs, self.world) {
             (Some(jobs), _) => jobs.get(),
             (None, WorldName::Sim) => cores(),
-            (None, WorldName::Cluster) => 1,
+            (None, WorldName::Cluster) => 2,
         }
     }
 

@@ -4,16 +4,24 @@
 //! writes through the `-rw` service. Watches and kubelet samples are appended to the same kind of trace that the
 //! simulator writes; waits look at that trace only, so an edge that was missed still counts.
 
+mod admission;
+mod ballast;
+mod class;
 mod connect;
+mod evidence;
 mod gates;
 mod install;
 mod kubelet;
+mod leftover;
 mod manifests;
+mod names;
+mod nodes;
 mod observe;
 mod operator;
 mod parse;
 mod pod;
 mod recorder;
+mod silence;
 mod sql;
 mod wait;
 mod window;

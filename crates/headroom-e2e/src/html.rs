@@ -3,7 +3,7 @@
 use headroom_scenario::{Outcome, Report, Topology, checkers::Class};
 use minijinja::{Environment, Value, context};
 
-use crate::{matrix::Matrix, terminal};
+use crate::{matrix::Matrix, profile::Profile, terminal};
 
 mod curves;
 
@@ -19,6 +19,7 @@ pub fn render(matrix: &Matrix) -> Result<String, minijinja::Error> {
     let cells: Vec<Value> = matrix.reports.iter().map(|report| cell(report, matrix)).collect();
     environment.get_template("report.html")?.render(context! {
         world => matrix.world,
+        profile => matrix.profile.map(Profile::name),
         seed => matrix.seed,
         closing => terminal::closing(&matrix.reports).trim_end(),
         all_passed => !matrix.reports.iter().any(|report| matches!(report.outcome, Outcome::Failed | Outcome::Inconclusive)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use headroom_scenario::{Outcome, Report};
-use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{matrix::Matrix, terminal};
 
@@ -13,6 +13,9 @@ use crate::{matrix::Matrix, terminal};
 /// When it cannot be written as XML.
 pub fn render(matrix: &Matrix) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new(format!("headroom-e2e-{}", matrix.world));
+    if let Some(profile) = matrix.profile {
+        suite.add_property(Property::new("profile", profile.name()));
+    }
     for report in &matrix.reports {
         let mut case = TestCase::new(report.full_id.clone(), status(report, matrix));
         case.set_classname(report.id);

@@ -11,8 +11,10 @@ pub mod html;
 pub mod junit;
 pub mod machine;
 pub mod matrix;
+pub mod profile;
 #[cfg(not(feature = "cluster"))]
 mod reexec;
+pub mod scale;
 pub mod seeds;
 pub mod select;
 pub mod terminal;
@@ -82,6 +84,12 @@ fn run(args: &Args) -> Result<u8, String> {
 }
 
 fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Matrix {
+    let profile = worlds.profile();
+    let cells = cells.into_iter().map(|cell| match profile {
+        Some(profile) => scale::on_profile(cell, profile),
+        None => cell,
+    });
+    let cells = cells.collect();
     let plan = Plan { cells, jobs: args.jobs(), side_by_side: args.world == WorldName::Sim };
     let total = plan.cells.len();
     let told = std::sync::atomic::AtomicUsize::new(0);
@@ -95,7 +103,7 @@ fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Matrix {
             }
         },
     );
-    Matrix { world: args.world.name(), seed: args.seed, reports }
+    Matrix { world: args.world.name(), profile, seed: args.seed, reports }
 }
 
 /// Writes the result where it was asked for.

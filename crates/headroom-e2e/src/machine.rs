@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 
 use crate::matrix::Matrix;
 
-/// What `report.json` holds: world, seed, and per cell its outcome, seconds, trace hash, assertions and timeline.
+/// What `report.json` holds: world, seed, on a cluster its profile, and per cell its outcome, seconds, trace hash, assertions and timeline.
 pub fn value(matrix: &Matrix) -> Value {
     let results: Vec<Value> = matrix.reports.iter().map(result).collect();
-    json!({"world": matrix.world, "seed": matrix.seed, "results": results})
+    let mut value = json!({"world": matrix.world, "seed": matrix.seed, "results": results});
+    if let Some(profile) = matrix.profile {
+        value["profile"] = json!(profile.name());
+    }
+    value
 }
 
 fn result(report: &Report) -> Value {

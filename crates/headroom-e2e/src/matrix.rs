@@ -8,12 +8,14 @@ use std::{
 
 use headroom_scenario::{Cell, Outcome, Report, World, run_cell};
 
-use crate::exit;
+use crate::{exit, profile::Profile};
 
 /// A run of the matrix.
 pub struct Matrix {
     /// `sim` or `cluster`.
     pub world: &'static str,
+    /// The profile of a cluster; the simulator has none.
+    pub profile: Option<Profile>,
     /// The seed.
     pub seed: u64,
     /// One report per cell, in the order of the catalogue.

@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, cells: &[Cell], seeds: u64) -> Result<u8, String>
     for Finding { seed, full_id, what } in &findings {
         let report =
             Report { full_id: full_id.clone(), ..Report::blank("", headroom_scenario::Topology::T1, "") };
-        let matrix = Matrix { world: "sim", seed: *seed, reports: Vec::new() };
+        let matrix = Matrix { world: "sim", profile: None, seed: *seed, reports: Vec::new() };
         data(&format!(
             "✗ {full_id}, seed {seed}: {what}\n    replay: {}\n",
             terminal::replay(&report, &matrix)

@@ -80,7 +80,8 @@ fn details(report: &Report, matrix: &Matrix) -> String {
 /// The command that runs one cell again.
 pub fn replay(report: &Report, matrix: &Matrix) -> String {
     let world = if matrix.world == "sim" { "" } else { " --world cluster" };
-    format!("cargo e2e{world} --filter '{}' --seed {}", report.full_id, matrix.seed)
+    let profile = matrix.profile.map_or(String::new(), |profile| format!(" --profile {}", profile.name()));
+    format!("cargo e2e{world}{profile} --filter '{}' --seed {}", report.full_id, matrix.seed)
 }
 
 /// `29 passed, 0 failed, 1 skipped`.

@@ -3,7 +3,10 @@
 use headroom_scenario::{Cell, World};
 use headroom_sim::SimWorld;
 
-use crate::args::{Args, WorldName};
+use crate::{
+    args::{Args, WorldName},
+    profile::Profile,
+};
 
 /// Where cells run.
 pub enum Worlds {
@@ -31,15 +34,22 @@ impl Worlds {
         let crate::args::ClusterArgs {
             kubeconfig,
             postgres_image,
+            postgres_upgrade_image,
+            snapshot_class,
             storage_class,
             lab_dir,
             install,
             kill_operator_every,
+            profile,
         } = args.cluster.clone();
         let options = crate::cluster::ClusterOptions {
             kubeconfig,
             postgres_image,
+            postgres_upgrade_image,
+            snapshot_class,
             storage_class,
+            profile,
+            report: args.report.clone(),
             lab_dir,
             install,
             kill_operator_every,
@@ -66,11 +76,22 @@ impl Worlds {
                 Ok(Box::new(SimWorld::new(*seed)))
             }
             #[cfg(feature = "cluster")]
-            Self::Cluster(connection) => Ok(Box::new(crate::cluster::ClusterWorld::new(
-                connection.as_ref().clone(),
-                cell.id(),
-                cell.topology(),
-            ))),
+            Self::Cluster(connection) => match cell {
+                Cell::Scenario(scenario) => {
+                    let world = crate::cluster::ClusterWorld::new(connection.as_ref().clone(), scenario)?;
+                    Ok(Box::new(world))
+                }
+                Cell::Blank { why, .. } => Err((*why).to_owned()),
+            },
+        }
+    }
+
+    /// The profile of the cluster; the simulator has none.
+    pub fn profile(&self) -> Option<Profile> {
+        match self {
+            Self::Sim(_) => None,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(connection) => Some(connection.profile),
         }
     }
 

@@ -7,18 +7,21 @@ use std::time::Duration;
 use headroom_scenario::WorldError;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{
-    Api, Client, Config,
-    api::ListParams,
+    Api, Client, Config, ResourceExt as _,
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use tokio::runtime::Runtime;
 
-use crate::args::Install;
+use crate::{args::Install, profile::Profile};
 
-use super::{install, operator};
-
-/// The provisioner of the lab's own driver: what tells the lab from other clusters.
-const LAB_PROVISIONER: &str = "lab.csi.headroom.dev";
+use super::{
+    admission::{self, WriteGates},
+    class::{self, Class},
+    install,
+    manifests::Offer,
+    nodes, operator,
+};
 
 /// How to reach the cluster and what to use in it.
 #[derive(Clone, Debug)]
@@ -27,8 +30,16 @@ pub(crate) struct ClusterOptions {
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The image of PostgreSQL for the fixtures (`spec.imageName`).
     pub(crate) postgres_image: Option<String>,
+    /// Another image of the same version, for rolling upgrades.
+    pub(crate) postgres_upgrade_image: Option<String>,
+    /// A VolumeSnapshotClass; else one of the StorageClass's driver.
+    pub(crate) snapshot_class: Option<String>,
     /// A StorageClass; else the default one.
     pub(crate) storage_class: Option<String>,
+    /// The kind of cluster; else told by the StorageClass.
+    pub(crate) profile: Option<Profile>,
+    /// Where evidence of runs that did not pass is written.
+    pub(crate) report: Option<PathBuf>,
     /// Where the lab keeps its state, for gates.
     pub(crate) lab_dir: PathBuf,
     /// Whether to install this checkout's operator.
@@ -47,8 +58,14 @@ pub struct Connection {
     pub(crate) options: ClusterOptions,
     /// The StorageClass of the fixtures.
     pub(crate) class: String,
+    /// The VolumeSnapshotClass, where there is one.
+    pub(crate) snapshots: Option<String>,
+    /// What is to be expected of this cluster.
+    pub(crate) profile: Profile,
     /// It is the lab: gates can be held, images can be loaded.
     pub(crate) is_lab: bool,
+    /// Gates before writes of the operator; `None` where they cannot be had.
+    pub(crate) writes: Option<Arc<WriteGates>>,
 }
 
 impl Connection {
@@ -62,8 +79,19 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|error| failed("start the runtime", &error))?;
-        let (client, class, is_lab) = runtime.block_on(find(&options))?;
-        let connection = Self { runtime: Arc::new(runtime), client, options, class, is_lab };
+        let (client, class) = runtime.block_on(find(&options))?;
+        let is_lab = Profile::of_provisioner(&class.provisioner) == Profile::Lab;
+        let profile = options.profile.unwrap_or_else(|| Profile::of_provisioner(&class.provisioner));
+        crate::talk(&format!("profile {}, StorageClass {}", profile.name(), class.name));
+        let snapshots = match &options.snapshot_class {
+            Some(name) => Some(name.clone()),
+            None => runtime.block_on(snapshot_class(&client, &class.provisioner)),
+        };
+        let writes = if is_lab { write_gates(&options, &client, &runtime)? } else { None };
+        let class = class.name;
+        let runtime = Arc::new(runtime);
+        let connection = Self { runtime, client, options, class, snapshots, profile, is_lab, writes };
+        connection.runtime.block_on(nodes::remove_leftovers(&connection.client))?;
         install::ensure(&connection)?;
         if let Some(mean) = connection.options.kill_operator_every {
             let kills = operator::kill_at_random(connection.client.clone(), mean, connection.options.seed);
@@ -79,6 +107,22 @@ impl Connection {
             .clone()
             .or_else(|| self.is_lab.then(|| "headroom.dev/lab/postgresql:15".to_owned()))
     }
+
+    /// What the cluster offers a fixture.
+    pub(crate) fn offer<'a>(&'a self, image: Option<&'a str>) -> Offer<'a> {
+        Offer { class: &self.class, image, snapshots: self.snapshots.as_deref() }
+    }
+
+    /// The image of a rolling upgrade.
+    pub(crate) fn upgrade_image(&self) -> Result<String, WorldError> {
+        let of_lab = || self.is_lab.then(|| "headroom.dev/lab/postgresql:15-next".to_owned());
+        self.options.postgres_upgrade_image.clone().or_else(of_lab).ok_or_else(|| {
+            failed(
+                "upgrade the image",
+                &"none is known here; name one of the same version with --postgres-upgrade-image",
+            )
+        })
+    }
 }
 
 /// An error of a named act.
@@ -86,7 +130,7 @@ pub(crate) fn failed(doing: &str, why: &dyn std::fmt::Display) -> WorldError {
     WorldError { doing: doing.to_owned(), why: why.to_string() }
 }
 
-async fn find(options: &ClusterOptions) -> Result<(Client, String, bool), WorldError> {
+async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
     let config = config(options).await?;
     let client = Client::try_from(config).map_err(|error| failed("make a Kubernetes client", &error))?;
     let version = client.apiserver_version().await.map_err(|error| WorldError {
@@ -97,8 +141,24 @@ async fn find(options: &ClusterOptions) -> Result<(Client, String, bool), WorldE
     })?;
     crate::talk(&format!("cluster: Kubernetes {}", version.git_version));
     require_cnpg(&client).await?;
-    let (class, is_lab) = storage_class(&client, options).await?;
-    Ok((client, class, is_lab))
+    let class = storage_class(&client, options).await?;
+    Ok((client, class))
+}
+
+/// Gates before writes. Where this process may not have them, scenarios that need one say so.
+fn write_gates(
+    options: &ClusterOptions,
+    client: &Client,
+    runtime: &Runtime,
+) -> Result<Option<Arc<WriteGates>>, WorldError> {
+    runtime.block_on(admission::remove_leftovers(client))?;
+    match WriteGates::open(&options.lab_dir, runtime) {
+        Ok(gates) => Ok(Some(Arc::new(gates))),
+        Err(why) => {
+            crate::talk(&format!("writes of the operator cannot be held: {why}"));
+            Ok(None)
+        }
+    }
 }
 
 async fn config(options: &ClusterOptions) -> Result<Config, WorldError> {
@@ -141,33 +201,28 @@ async fn require_cnpg(client: &Client) -> Result<(), WorldError> {
     }
 }
 
-async fn storage_class(client: &Client, options: &ClusterOptions) -> Result<(String, bool), WorldError> {
+async fn storage_class(client: &Client, options: &ClusterOptions) -> Result<Class, WorldError> {
     let list = Api::<StorageClass>::all(client.clone())
         .list(&ListParams::default())
         .await
         .map_err(|error| failed("list StorageClasses", &error))?;
-    let is_default = |class: &StorageClass| {
-        class.metadata.annotations.as_ref().is_some_and(|annotations| {
-            annotations
-                .get("storageclass.kubernetes.io/is-default-class")
-                .is_some_and(|value| value == "true")
-        })
+    let classes: Vec<Class> = list.items.into_iter().map(Class::from).collect();
+    class::choose(&classes, options.storage_class.as_deref(), options.profile)
+        .map_err(|why| failed("find a StorageClass", &why))
+}
+
+/// A VolumeSnapshotClass of this driver, the default one before others; `None` where there is none, or no such kind.
+async fn snapshot_class(client: &Client, driver: &str) -> Option<String> {
+    let kind = GroupVersionKind::gvk("snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "volumesnapshotclasses");
+    let classes =
+        Api::<DynamicObject>::all_with(client.clone(), &resource).list(&ListParams::default()).await;
+    let mut fitting: Vec<DynamicObject> = classes.ok()?.items;
+    fitting.retain(|class| class.data.get("driver").and_then(serde_json::Value::as_str) == Some(driver));
+    let is_default = |class: &DynamicObject| {
+        let mark = class.annotations().get("snapshot.storage.kubernetes.io/is-default-class");
+        mark.is_some_and(|value| value == "true")
     };
-    let class = list
-        .items
-        .iter()
-        .find(|class| match &options.storage_class {
-            Some(name) => class.metadata.name.as_ref() == Some(name),
-            None => is_default(class),
-        })
-        .ok_or_else(|| {
-            failed("find a StorageClass", &"none is the default; name one with --storage-class")
-        })?;
-    let name = class.metadata.name.clone().unwrap_or_else(|| "unnamed".to_owned());
-    if class.allow_volume_expansion != Some(true) {
-        let why =
-            format!("StorageClass {name} does not allow expansion; name another one with --storage-class");
-        return Err(failed("use the StorageClass", &why));
-    }
-    Ok((name, class.provisioner == LAB_PROVISIONER))
+    fitting.sort_by_key(|class| (!is_default(class), class.name_any()));
+    fitting.first().map(DynamicObject::name_any)
 }

@@ -1,12 +1,14 @@
 //! Gates that the lab's CSI driver can hold.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use headroom_csi::gate::{BlockingClient, Step, VolumeSelector};
+use headroom_csi::gate::{BlockingClient, Kind, Step, VolumeSelector};
 use headroom_scenario::{Gate, WorldError};
 
 use super::connect::failed;
+
+/// What the storage says when it refuses for a limit of its own.
+const PROVIDER_LIMIT: &str = "the limit of volume modifications is reached; try again later";
 
 /// The gates of one fixture's claims.
 pub(crate) struct Gates {
@@ -47,12 +49,26 @@ impl Gates {
         })
     }
 
-    /// Whether a call of any of the claims waits at the gate, by now or within `patience`.
-    pub(crate) fn reached(&self, gate: Gate, patience: Duration) -> bool {
-        let Some(step) = Self::step(gate) else { return false };
-        self.claims
-            .iter()
-            .any(|claim| self.client.wait_reached(step, claim, patience).is_ok_and(|gate| gate.is_some()))
+    /// Whether a call of any of the claims has come to the gate since it is held.
+    pub(crate) fn reached(&self, gate: Gate) -> bool {
+        let (Some(step), Ok(gates)) = (Self::step(gate), self.client.list()) else { return false };
+        gates.iter().any(|held| {
+            held.kind == Kind::Hold
+                && held.step == step
+                && held.attempts > 0
+                && self.claims.contains(&held.volume)
+        })
+    }
+
+    /// From now on the storage refuses to grow the claims for a limit of its own, or no longer.
+    pub(crate) fn refuse_growth(&self, refuse: bool) -> Result<(), WorldError> {
+        // A failure for no further call replaces the one before and is none.
+        let times = (!refuse).then_some(0);
+        let code = "RESOURCE_EXHAUSTED".parse().map_err(|error| failed("name the refusal", &error))?;
+        self.claims.iter().try_for_each(|claim| {
+            let set = self.client.fail(Step::Controller, claim, code, PROVIDER_LIMIT, times);
+            set.map_err(|error| failed("let the storage refuse growth", &error))
+        })
     }
 }
 

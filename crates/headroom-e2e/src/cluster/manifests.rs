@@ -1,6 +1,9 @@
 //! The objects of a fixture.
 
-use headroom_scenario::{Fixture, fixture::PolicyFixture};
+use headroom_scenario::{
+    Fixture,
+    fixture::{BackupMode, PolicyFixture},
+};
 use serde_json::{Value, json};
 
 use super::window;
@@ -9,16 +12,41 @@ use super::window;
 pub(crate) const NAME: &str = "pg";
 /// The pod from which applications write.
 pub(crate) const CLIENT: &str = "client";
+/// The application's login. It is the fixture's, not the Cluster's: a restored Cluster keeps it.
+const LOGIN: &str = "app-login";
 /// The tablespace of fixtures that have one.
 pub(crate) const TABLESPACE: &str = "idx";
 
+/// What the cluster offers a fixture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    /// The StorageClass.
+    pub(crate) class: &'a str,
+    /// `spec.imageName`; `None` leaves it to CloudNativePG.
+    pub(crate) image: Option<&'a str>,
+    /// The VolumeSnapshotClass, where there is one.
+    pub(crate) snapshots: Option<&'a str>,
+}
+
+/// The Secret with the application's login.
+pub(crate) fn login() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": LOGIN},
+        "type": "kubernetes.io/basic-auth",
+        "stringData": {"username": "app", "password": "of-a-scenario"},
+    })
+}
+
 /// The Cluster of a fixture.
-pub(crate) fn cluster(fixture: &Fixture, class: &str, image: Option<&str>) -> Value {
+pub(crate) fn cluster(fixture: &Fixture, offer: Offer<'_>) -> Value {
+    let Offer { class, image, snapshots } = offer;
     let volume = |size: headroom_core::Bytes| json!({"size": size.to_string(), "storageClass": class});
     let mut spec = json!({
         "instances": fixture.topology.instances(),
         "storage": volume(fixture.data),
-        "bootstrap": {"initdb": {"database": "app", "owner": "app", "dataChecksums": true}},
+        "bootstrap": {"initdb": {"database": "app", "owner": "app", "secret": {"name": LOGIN}, "dataChecksums": true}},
         "resources": {"requests": {"cpu": "20m", "memory": "100Mi"}},
         // A replica keeps WAL for the slots of its siblings until it has copied their positions: by default for 30 s,
         // in which a fill writes more than these volumes hold.
@@ -46,6 +74,12 @@ pub(crate) fn cluster(fixture: &Fixture, class: &str, image: Option<&str>) -> Va
         spec["tablespaces"] =
             json!([{"name": TABLESPACE, "owner": {"name": "app"}, "storage": volume(size)}]);
     }
+    if let Some(mode) = fixture.backups {
+        spec["backup"]["volumeSnapshot"] = json!({"online": mode == BackupMode::Online});
+        if let Some(name) = snapshots {
+            spec["backup"]["volumeSnapshot"]["className"] = json!(name);
+        }
+    }
     if !fixture.enable_pdb {
         spec["enablePDB"] = json!(false);
     }
@@ -61,6 +95,38 @@ pub(crate) fn cluster(fixture: &Fixture, class: &str, image: Option<&str>) -> Va
         "kind": "Cluster",
         "metadata": {"name": NAME},
         "spec": spec,
+    })
+}
+
+/// The Cluster of a fixture, recovered from the snapshots of a Backup (an object of CloudNativePG, completed).
+pub(crate) fn restored(fixture: &Fixture, offer: Offer<'_>, backup: &Value) -> Value {
+    let source =
+        |name: &str| json!({"name": name, "kind": "VolumeSnapshot", "apiGroup": "snapshot.storage.k8s.io"});
+    let elements = backup.pointer("/status/snapshotBackupStatus/elements").and_then(Value::as_array);
+    let mut snapshots = json!({});
+    for element in elements.into_iter().flatten() {
+        let text = |key: &str| element.get(key).and_then(Value::as_str).unwrap_or("");
+        match text("type") {
+            "PG_DATA" => snapshots["storage"] = source(text("name")),
+            "PG_WAL" => snapshots["walStorage"] = source(text("name")),
+            "PG_TABLESPACE" => snapshots["tablespaceStorage"][text("tablespaceName")] = source(text("name")),
+            _ => {}
+        }
+    }
+    let mut cluster = cluster(fixture, offer);
+    cluster["spec"]["bootstrap"] = json!({"recovery": {
+        "volumeSnapshots": snapshots, "database": "app", "owner": "app", "secret": {"name": LOGIN},
+    }});
+    cluster
+}
+
+/// A Backup of the Cluster by volume snapshot.
+pub(crate) fn backup(name: &str) -> Value {
+    json!({
+        "apiVersion": "postgresql.cnpg.io/v1",
+        "kind": "Backup",
+        "metadata": {"name": name},
+        "spec": {"cluster": {"name": NAME}, "method": "volumeSnapshot"},
     })
 }
 
@@ -96,9 +162,9 @@ fn block(policy: &PolicyFixture, now: i64) -> Value {
     block
 }
 
-/// The pod from which applications write: the Cluster's own image, its application secret.
+/// The pod from which applications write: the Cluster's own image, the application's login.
 pub(crate) fn client(image: &str) -> Value {
-    let variable = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": format!("{NAME}-app"), "key": key}}});
+    let variable = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": LOGIN, "key": key}}});
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -119,9 +185,50 @@ pub(crate) fn client(image: &str) -> Value {
                     {"name": "PGCONNECT_TIMEOUT", "value": "2"},
                     variable("PGUSER", "username"),
                     variable("PGPASSWORD", "password"),
-                    variable("PGDATABASE", "dbname"),
+                    {"name": "PGDATABASE", "value": "app"},
                 ],
             }],
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use headroom_scenario::{Cell, Topology, catalogue};
+
+    use super::*;
+
+    const OFFER: Offer<'_> = Offer { class: "fast", image: None, snapshots: Some("snap") };
+
+    fn fixture(backups: Option<BackupMode>) -> Fixture {
+        let cells = catalogue::select("p0_00_tablespace*", &[Topology::T2]);
+        let Some(Cell::Scenario(scenario)) = cells.into_iter().next() else {
+            unreachable!("the catalogue has a tablespace at T2")
+        };
+        Fixture { backups, ..scenario.fixture }
+    }
+
+    #[test]
+    fn a_cluster_without_backups_has_no_backup_section_and_one_with_them_names_the_class() {
+        assert_eq!(cluster(&fixture(None), OFFER)["spec"].get("backup"), None);
+        let spec = &cluster(&fixture(Some(BackupMode::Offline)), OFFER)["spec"];
+        assert_eq!(spec["backup"]["volumeSnapshot"], json!({"online": false, "className": "snap"}));
+        assert_eq!(spec["storage"]["storageClass"], "fast");
+    }
+
+    #[test]
+    fn a_restored_cluster_names_the_snapshot_of_each_volume_and_keeps_the_rest() {
+        let backup = json!({"status": {"snapshotBackupStatus": {"elements": [
+            {"name": "b-1", "type": "PG_DATA"},
+            {"name": "b-1-tbs", "type": "PG_TABLESPACE", "tablespaceName": "idx"},
+        ]}}});
+        let fixture = fixture(None);
+        let (plain, restored) = (cluster(&fixture, OFFER), restored(&fixture, OFFER, &backup));
+        let recovery = &restored["spec"]["bootstrap"]["recovery"];
+        assert_eq!(recovery["volumeSnapshots"]["storage"]["name"], "b-1");
+        assert_eq!(recovery["volumeSnapshots"]["tablespaceStorage"]["idx"]["name"], "b-1-tbs");
+        assert_eq!(recovery["volumeSnapshots"].get("walStorage"), None);
+        assert_eq!(restored["spec"]["tablespaces"], plain["spec"]["tablespaces"]);
+        assert_eq!(restored["spec"]["bootstrap"].get("initdb"), None);
+    }
 }

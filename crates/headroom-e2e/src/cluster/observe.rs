@@ -20,10 +20,12 @@ use super::{manifests::NAME, parse, recorder::Recorder};
 const MANAGER: &str = "headroom";
 
 /// Kinds that are watched: group, version, kind, plural.
-const KINDS: [(&str, &str, &str, &str); 5] = [
+const KINDS: [(&str, &str, &str, &str); 7] = [
     ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     ("", "v1", "Pod", "pods"),
+    ("batch", "v1", "Job", "jobs"),
     ("postgresql.cnpg.io", "v1", "Cluster", "clusters"),
+    ("postgresql.cnpg.io", "v1", "Backup", "backups"),
     ("headroom.dev", "v1alpha1", "DynamicStorage", "dynamicstorages"),
     ("events.k8s.io", "v1", "Event", "events"),
 ];
@@ -93,6 +95,16 @@ impl Observer {
                 self.recorder.push_object(&label, What::Cluster(parse::cluster(&value)));
             }
             "DynamicStorage" if object.name_any() == NAME => self.storage(&label, before.as_ref(), &value),
+            "Backup" => {
+                if let Some(backup) = parse::backup(&value) {
+                    self.recorder.push_object(&label, What::Backup(backup));
+                }
+            }
+            "Job" => {
+                if let Some((instance, failed)) = parse::failed_join(&value) {
+                    self.recorder.push_object(&label, What::JoinFailed(instance, failed));
+                }
+            }
             "Event" => self.event(&label, &value),
             _ => {}
         }
@@ -136,12 +148,24 @@ impl Observer {
             .remove(&(self.kind, object.name_any()));
         let Some(value) = removed else { return };
         let label = format!("{}/{}", self.kind, object.name_any());
-        if let Some((instance, volume)) =
-            parse::claim_identity(&value).filter(|_| self.kind == "PersistentVolumeClaim")
-        {
-            self.recorder.push_object(&label, What::ClaimGone(instance, volume));
-        } else if let Some(pod) = parse::pod(&value).filter(|_| self.kind == "Pod") {
-            self.recorder.push_object(&label, What::PodGone(pod.instance));
+        match self.kind {
+            "PersistentVolumeClaim" => {
+                if let Some((instance, volume)) = parse::claim_identity(&value) {
+                    self.recorder.push_object(&label, What::ClaimGone(instance, volume));
+                }
+            }
+            "Pod" => {
+                if let Some(pod) = parse::pod(&value) {
+                    self.recorder.push_object(&label, What::PodGone(pod.instance));
+                }
+            }
+            "Cluster" if object.name_any() == NAME => self.recorder.push_object(&label, What::ClusterGone),
+            "DynamicStorage" if object.name_any() == NAME => {
+                self.recorder.push_object(&label, What::StorageGone);
+            }
+            // A job of the same name counts from zero again.
+            "Job" => self.recorder.forget(&label),
+            _ => {}
         }
     }
 }

@@ -14,6 +14,8 @@ use super::{connect::failed, wait};
 
 /// Where headroom is installed, by `deploy/`.
 pub(crate) const NAMESPACE: &str = "headroom-system";
+/// The ServiceAccount it writes as.
+pub(crate) const ACCOUNT: &str = "headroom";
 /// Its Deployment.
 pub(crate) const DEPLOYMENT: &str = "headroom";
 /// Selects its pods.

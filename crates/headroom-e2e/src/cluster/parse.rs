@@ -7,7 +7,7 @@ use headroom_core::{
     quantity,
     report::State,
 };
-use headroom_scenario::trace::{ClaimState, ClusterState, PodState, StorageState, VolumeState};
+use headroom_scenario::trace::{BackupState, ClaimState, ClusterState, PodState, StorageState, VolumeState};
 use serde_json::Value;
 
 fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -105,6 +105,23 @@ fn postgres_image(pod: &Value) -> Option<&str> {
     text(containers.iter().find(|container| text(container, "/name") == Some("postgres"))?, "/image")
 }
 
+/// A Backup.
+pub(crate) fn backup(object: &Value) -> Option<BackupState> {
+    Some(BackupState {
+        name: text(object, "/metadata/name")?.to_owned(),
+        phase: text(object, "/status/phase").unwrap_or("").to_owned(),
+        error: text(object, "/status/error").map(str::to_owned),
+    })
+}
+
+/// Whose join job this is, and how many of its pods have failed; `None` for other jobs and while none has.
+pub(crate) fn failed_join(object: &Value) -> Option<(InstanceName, u32)> {
+    let instance = text(object, "/metadata/labels/cnpg.io~1instanceName")?;
+    let failed = number(object, "/status/failed");
+    (text(object, "/metadata/labels/cnpg.io~1jobRole") == Some("join") && failed > 0)
+        .then(|| (instance.into(), failed))
+}
+
 /// The Cluster.
 pub(crate) fn cluster(object: &Value) -> ClusterState {
     ClusterState {
@@ -188,4 +205,34 @@ fn state(word: &str) -> Option<State> {
         ("Paused", State::Paused),
     ];
     STATES.iter().find(|(name, _)| *name == word).map(|(_, state)| *state)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(role: &str, failed: u32) -> Value {
+        json!({
+            "metadata": {"labels": {"cnpg.io/jobRole": role, "cnpg.io/instanceName": "pg-2"}},
+            "status": {"failed": failed},
+        })
+    }
+
+    #[test]
+    fn only_a_join_job_with_a_failed_pod_is_a_failed_join() {
+        assert_eq!(failed_join(&job("join", 2)), Some(("pg-2".into(), 2)));
+        assert_eq!(failed_join(&job("join", 0)), None);
+        assert_eq!(failed_join(&job("initdb", 1)), None);
+    }
+
+    #[test]
+    fn a_backup_has_no_phase_at_first_and_an_error_when_it_failed() {
+        let fresh = backup(&json!({"metadata": {"name": "b"}}));
+        assert_eq!(fresh.map(|backup| (backup.phase, backup.error)), Some((String::new(), None)));
+        let failed =
+            backup(&json!({"metadata": {"name": "b"}, "status": {"phase": "failed", "error": "why"}}));
+        assert!(failed.is_some_and(|backup| backup.ended() && backup.error.as_deref() == Some("why")));
+    }
 }

@@ -75,10 +75,10 @@ impl Server<'_> {
         Err(failed(&format!("run SQL in {pod}"), &output.stderr.trim()))
     }
 
-    /// Inserts, lets the primary recycle its WAL, and the replicas replay it and recycle theirs: a replica that falls
+    /// Inserts (or drops), lets the primary recycle its WAL, and the replicas replay it and recycle theirs: a replica that falls
     /// behind a quick fill keeps all WAL of it, and runs out of room before its primary does.
-    async fn insert_and_follow(&self, insert: &str) -> Result<(), WorldError> {
-        let written = self.must_in(&self.pod, &[insert, "checkpoint", "select pg_current_wal_lsn()"]).await?;
+    async fn insert_and_follow(&self, change: &str) -> Result<(), WorldError> {
+        let written = self.must_in(&self.pod, &[change, "checkpoint", "select pg_current_wal_lsn()"]).await?;
         let follow = format!(
             "do $$ begin \
                for i in 1..300 loop exit when pg_last_wal_replay_lsn() >= '{written}'; perform pg_sleep(0.1); end loop; \
@@ -111,23 +111,6 @@ impl Server<'_> {
         self.must("checkpoint").await.map(|_| ())
     }
 
-    /// Size of the file system of a volume and what is available in it.
-    pub(crate) async fn file_system(&self, volume: &VolumeName) -> Result<(Bytes, Bytes), WorldError> {
-        let path = match volume {
-            VolumeName::Data => "/var/lib/postgresql/data".to_owned(),
-            VolumeName::Wal => "/var/lib/postgresql/wal".to_owned(),
-            VolumeName::Tablespace(name) => format!("/var/lib/postgresql/tablespaces/{name}"),
-        };
-        let command = ["df", "-B1", "--output=size,avail", &path];
-        let output = pod::exec(self.pods, &self.pod, "postgres", &command, COMMAND).await?;
-        let numbers: Vec<u64> =
-            output.stdout.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        match numbers.as_slice() {
-            [size, available] => Ok((Bytes::new(*size), Bytes::new(*available))),
-            _ => Err(failed(&format!("measure {path} in {}", self.pod), &output.stderr.trim())),
-        }
-    }
-
     /// Inserts real rows until so much is used as fills the volume, as large as it is now, to `percent`.
     pub(crate) async fn fill(
         &mut self,
@@ -138,7 +121,7 @@ impl Server<'_> {
         let deadline = Instant::now() + limit;
         let mut mark = None;
         loop {
-            let (size, available) = self.file_system(volume).await?;
+            let (size, available) = file_system(self.pods, &self.pod, volume).await?;
             let used = size.minus_or_zero(available).get();
             self.note_crossing(volume, size, available);
             // A growth meanwhile does not move the mark.
@@ -161,6 +144,11 @@ impl Server<'_> {
         }
     }
 
+    /// Drops the rows of fills, so that usage falls.
+    pub(crate) async fn truncate(&self, volume: &VolumeName) -> Result<(), WorldError> {
+        self.insert_and_follow(&format!("truncate {}", table(volume)?)).await
+    }
+
     /// Inserts until the server refuses or stops, or the volume has grown past `stop_at`.
     pub(crate) async fn fill_until_refused(
         &mut self,
@@ -173,7 +161,7 @@ impl Server<'_> {
         let mut refused = false;
         while Instant::now() < deadline {
             let mut roomy = false;
-            if let Ok((size, available)) = self.file_system(volume).await {
+            if let Ok((size, available)) = file_system(self.pods, &self.pod, volume).await {
                 self.note_crossing(volume, size, available);
                 roomy = available.get() > size.get() / 5;
                 if size >= stop_at {
@@ -269,13 +257,43 @@ impl Server<'_> {
     }
 }
 
+/// Where a volume is mounted in an instance's pod.
+pub(crate) fn mount_path(volume: &VolumeName) -> String {
+    match volume {
+        VolumeName::Data => "/var/lib/postgresql/data".to_owned(),
+        VolumeName::Wal => "/var/lib/postgresql/wal".to_owned(),
+        VolumeName::Tablespace(name) => format!("/var/lib/postgresql/tablespaces/{name}"),
+    }
+}
+
+/// Size of the file system of an instance's volume and what is available in it.
+pub(crate) async fn file_system(
+    pods: &Api<Pod>,
+    pod: &str,
+    volume: &VolumeName,
+) -> Result<(Bytes, Bytes), WorldError> {
+    let path = mount_path(volume);
+    let command = ["df", "-B1", "--output=size,avail", &path];
+    let output = pod::exec(pods, pod, "postgres", &command, COMMAND).await?;
+    let numbers: Vec<u64> = output.stdout.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    match numbers.as_slice() {
+        [size, available] => Ok((Bytes::new(*size), Bytes::new(*available))),
+        _ => Err(failed(&format!("measure {path} in {pod}"), &output.stderr.trim())),
+    }
+}
+
+/// The table that fills a volume.
+fn table(volume: &VolumeName) -> Result<String, WorldError> {
+    match volume {
+        VolumeName::Data => Ok("filler".to_owned()),
+        VolumeName::Tablespace(name) => Ok(format!("filler_{name}")),
+        VolumeName::Wal => Err(failed("fill the WAL volume", &"rows do not go there")),
+    }
+}
+
 /// A statement that inserts about `bytes` into a volume.
 fn insert(volume: &VolumeName, bytes: u64) -> Result<String, WorldError> {
-    let table = match volume {
-        VolumeName::Data => "filler".to_owned(),
-        VolumeName::Tablespace(name) => format!("filler_{name}"),
-        VolumeName::Wal => return Err(failed("fill the WAL volume", &"rows do not go there")),
-    };
+    let table = table(volume)?;
     let rows = (bytes * ROWS_PER_MEBIBYTE / (1 << 20)).max(1);
     Ok(format!("insert into {table} select repeat(md5(random()::text), 31) from generate_series(1, {rows})"))
 }

@@ -2,60 +2,83 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use headroom_core::names::VolumeName;
 use headroom_scenario::{
-    Act, Ended, Fact, Fixture, Gate, Strike, Topology, Trace, View, Wait, What, Who, World, WorldError,
-    evaluate::holds, fixture::FILL_TOLERANCE, script::PolicyChange,
+    Act, Ended, Fact, Fixture, Gate, Scenario, Strike, Trace, View, Wait, What, Who, World, WorldError,
+    evaluate::holds,
 };
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    api::{DynamicObject, Patch, PatchParams, PostParams},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinHandle;
+
+use crate::scale::Scale;
 
 use super::{
     connect::{Connection, failed},
-    gates::Gates,
-    kubelet,
-    manifests::{self, NAME},
+    manifests::NAME,
+    names,
     observe::{self, Newest},
-    operator, parse,
+    parse,
     recorder::Recorder,
-    sql::{Refusal, Server},
-    wait,
     writer::Writer,
 };
+
+mod acts;
+mod end;
+mod gates;
+mod prepare;
+mod restore;
+mod strikes;
 
 /// One scenario's namespace and everything that runs for it.
 pub(crate) struct ClusterWorld {
     connection: Connection,
     namespace: String,
+    /// The gates that the script will hold.
+    wanted: Vec<Gate>,
+    scale: Scale,
     recorder: Recorder,
     newest: Newest,
     trace: Trace,
     view: View,
     tasks: Vec<JoinHandle<()>>,
+    /// The fixture as it was made: scaled.
     fixture: Option<Fixture>,
     writer: Option<Writer>,
     sentinel: Option<String>,
     held: Vec<Gate>,
     reached: Vec<Gate>,
     operator_stopped: bool,
+    growth_refused: bool,
+    /// Nodes that this scenario has cordoned.
+    cordoned: Vec<String>,
+    /// Nodes whose kubelets it has silenced.
+    silenced: Vec<String>,
+    /// Backups made so far; each is named after its number.
+    backups: u32,
+    /// Rows acknowledged before the newest Backup.
+    rows_before_backup: usize,
 }
 
 impl ClusterWorld {
-    /// A world in a namespace of its own, named after the scenario.
-    pub(crate) fn new(connection: Connection, id: &str, topology: Topology) -> Self {
-        let stem: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let namespace = format!("{}-{}", stem.trim_end_matches('-'), topology.name());
-        Self {
+    /// A world in a namespace of its own, named after the scenario's full id.
+    ///
+    /// # Errors
+    /// When its sizes cannot be had here.
+    pub(crate) fn new(connection: Connection, scenario: &Scenario) -> Result<Self, String> {
+        let scale = Scale::of(scenario, connection.profile)?;
+        Ok(Self {
             connection,
-            namespace: namespace.chars().take(63).collect(),
-            recorder: Recorder::new(),
+            namespace: names::namespace(&scenario.full_id()),
+            wanted: gates::of(&scenario.script),
+            scale,
+            recorder: Recorder::new(scale),
             newest: Arc::new(Mutex::new(BTreeMap::new())),
             view: View::of(&Trace::new()),
             trace: Trace::new(),
@@ -66,7 +89,12 @@ impl ClusterWorld {
             held: Vec::new(),
             reached: Vec::new(),
             operator_stopped: false,
-        }
+            growth_refused: false,
+            cordoned: Vec::new(),
+            silenced: Vec::new(),
+            backups: 0,
+            rows_before_backup: 0,
+        })
     }
 
     fn pods(&self) -> Api<Pod> {
@@ -107,12 +135,16 @@ impl ClusterWorld {
         }
     }
 
-    /// The instances that are not the primary.
-    fn others(&self, primary: &str) -> Vec<String> {
+    /// Names of all instances that have a pod.
+    fn members(&self) -> Vec<String> {
         let objects = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let pods = objects.iter().filter(|((kind, _), _)| *kind == "Pod");
-        let instances = pods.filter_map(|(_, pod)| Some(parse::pod(pod)?.instance.as_str().to_owned()));
-        instances.filter(|name| *name != primary).collect()
+        pods.filter_map(|(_, pod)| Some(parse::pod(pod)?.instance.as_str().to_owned())).collect()
+    }
+
+    /// The instances that are not the primary.
+    fn others(&self, primary: &str) -> Vec<String> {
+        self.members().into_iter().filter(|name| *name != primary).collect()
     }
 
     fn claim_name(instance: &str, volume: &VolumeName) -> String {
@@ -134,183 +166,17 @@ impl ClusterWorld {
         let patched = self.api(kind)?.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
         patched.map(|_| ()).map_err(|error| failed(&format!("patch the {kind} {name}"), &error))
     }
-
-    async fn make_namespace(&self) -> Result<(), WorldError> {
-        let doing = format!("make the namespace {}", self.namespace);
-        let namespaces = Api::<Namespace>::all(self.connection.client.clone());
-        let gone = wait::until(Duration::from_mins(3), Duration::from_secs(1), || async {
-            match namespaces.get_opt(&self.namespace).await {
-                Ok(None) => Some(()),
-                Ok(Some(namespace)) => {
-                    if namespace.metadata.deletion_timestamp.is_none() {
-                        // A namespace of an earlier run; a refusal shows as the time-out below.
-                        let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
-                    }
-                    None
-                }
-                Err(_) => None,
-            }
-        });
-        gone.await.ok_or_else(|| failed(&doing, &"one of an earlier run does not go away"))?;
-        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": self.namespace}}))
-            .map_err(|error| failed(&doing, &error))?;
-        let made = namespaces.create(&PostParams::default(), &namespace).await;
-        made.map(|_| ()).map_err(|error| failed(&doing, &error))
-    }
-
-    fn server(
-        &self,
-        pods: &Api<Pod>,
-        f: impl FnOnce(Server<'_>) -> Result<(), WorldError>,
-    ) -> Result<(), WorldError> {
-        let fixture = self.fixture.as_ref();
-        let marks = fixture.map(|fixture| &fixture.policy).map(|policy| {
-            Vec::from([100_u8.saturating_sub(policy.target_buffer), policy.critical_threshold])
-        });
-        let primary = self.primary()?;
-        f(Server {
-            pods,
-            replicas: self.others(&primary),
-            pod: primary,
-            separate_wal: fixture.is_some_and(|fixture| fixture.wal.is_some()),
-            operator_stopped: self.operator_stopped,
-            recorder: &self.recorder,
-            marks: marks.unwrap_or_default(),
-        })
-    }
-
-    fn make_data(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
-        let runtime = self.connection.runtime.clone();
-        let pods = self.pods();
-        let mut sentinel = None;
-        self.server(&pods, |server| {
-            runtime.block_on(async {
-                server.prepare(fixture.tablespace.is_some()).await?;
-                sentinel = Some(server.sentinel().await?);
-                Ok(())
-            })
-        })?;
-        self.sentinel = sentinel;
-        Ok(())
-    }
-
-    fn make_objects(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
-        let runtime = self.connection.runtime.clone();
-        let image = self.connection.postgres_image();
-        runtime.block_on(self.make_namespace())?;
-        let _guard = runtime.enter();
-        self.tasks = observe::start(&self.connection.client, &self.namespace, &self.recorder, &self.newest);
-        self.tasks.push(tokio::spawn(kubelet::follow(
-            self.connection.client.clone(),
-            self.namespace.clone(),
-            self.recorder.clone(),
-            self.newest.clone(),
-        )));
-        let cluster = manifests::cluster(fixture, &self.connection.class, image.as_deref());
-        runtime.block_on(self.create("Cluster", &cluster))?;
-        self.expect(&Fact::Healthy, Wait::Ready)?;
-        let image = image.map_or_else(|| self.running_image(), Ok)?;
-        runtime.block_on(self.create("Pod", &manifests::client(&image)))?;
-        self.make_data(fixture)?;
-        if let Some((volume, percent)) = &fixture.filled {
-            self.fill(volume, *percent)?;
-            // What the kubelets say lags behind by a period or two: the operator must find it told.
-            self.expect(
-                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(FILL_TOLERANCE)),
-                Wait::Decision,
-            )?;
-        }
-        let storage = manifests::dynamic_storage(fixture, now());
-        runtime.block_on(self.create("DynamicStorage", &storage))
-    }
-
-    /// The image that CloudNativePG chose for the primary.
-    fn running_image(&self) -> Result<String, WorldError> {
-        let pod = self.object("Pod", &self.primary()?);
-        let image =
-            pod.as_ref().and_then(|pod| pod.pointer("/spec/containers/0/image")).and_then(Value::as_str);
-        image
-            .map(str::to_owned)
-            .ok_or_else(|| failed("find the image of PostgreSQL", &"the primary's pod has none"))
-    }
-
-    fn expect(&mut self, fact: &Fact, limit: Wait) -> Result<(), WorldError> {
-        match self.advance(fact, self.limit(limit)) {
-            Ended::Met => Ok(()),
-            Ended::TimedOut { still } => Err(failed("make the fixture", &still)),
-            Ended::Impossible { why } => Err(failed("make the fixture", &why)),
-        }
-    }
-
-    fn verify(&mut self) -> Result<(), WorldError> {
-        let runtime = self.connection.runtime.clone();
-        let acknowledged = self.writer.as_ref().map(Writer::acknowledged).unwrap_or_default();
-        let expected = self.sentinel.clone();
-        let recorder = self.recorder.clone();
-        let pods = self.pods();
-        self.server(&pods, |server| {
-            runtime.block_on(async {
-                let found = server.count_rows(&acknowledged).await?;
-                let sentinel = server.sentinel().await?;
-                let count = acknowledged.len() as u64;
-                recorder.push(What::Verified {
-                    acknowledged: count,
-                    lost: count.saturating_sub(found),
-                    sentinel_ok: Some(&sentinel) == expected.as_ref(),
-                    amcheck_clean: Some(server.amcheck().await?),
-                });
-                Ok(())
-            })
-        })
-    }
-
-    fn set_policy(&self, change: PolicyChange) -> Result<(), WorldError> {
-        let storage = match change {
-            PolicyChange::Limit(limit) => json!({"limit": limit.to_string()}),
-            PolicyChange::TargetBuffer(percent) => json!({"targetBuffer": percent}),
-            PolicyChange::Budget(per_day, reserved) => {
-                json!({"budget": {"actionsPerDay": per_day, "reservedForEmergency": reserved}})
-            }
-            PolicyChange::EmergencyLimit(limit) => {
-                json!({"emergencyGrow": {"emergencyLimit": limit.to_string()}})
-            }
-        };
-        let patch = json!({"spec": {"storage": storage}});
-        self.connection.runtime.block_on(self.patch("DynamicStorage", NAME, &patch))
-    }
-
-    fn fill(&self, volume: &VolumeName, percent: u8) -> Result<(), WorldError> {
-        let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
-        self.server(&pods, |mut server| runtime.block_on(server.fill(volume, percent, limit)))
-    }
-
-    fn fill_until_refused(
-        &self,
-        volume: &VolumeName,
-        stop_at: headroom_core::Bytes,
-    ) -> Result<(), WorldError> {
-        let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
-        let recorder = self.recorder.clone();
-        self.server(&pods, |mut server| {
-            match runtime.block_on(server.fill_until_refused(volume, stop_at, limit))? {
-                // The first refusal is in the trace already.
-                Refusal::NoSpace => {}
-                Refusal::Stopped => recorder.push(What::InsertFailed { no_space: false }),
-                Refusal::Grown => recorder.push(What::Note("the volume grew under the inserts".to_owned())),
-            }
-            Ok(())
-        })
-    }
 }
 
 impl World for ClusterWorld {
     fn can_hold(&self, gate: Gate) -> bool {
-        self.connection.is_lab && Gates::step(gate).is_some()
+        self.gate_can_be_held(gate)
     }
 
     fn prepare(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
+        let fixture = self.scale.fixture(fixture);
         self.fixture = Some(fixture.clone());
-        self.make_objects(fixture)?;
+        self.make_objects(&fixture)?;
         self.expect(&Fact::Accepted, Wait::Decision)?;
         self.recorder.push(What::FixtureReady);
         Ok(())
@@ -318,46 +184,11 @@ impl World for ClusterWorld {
 
     fn perform(&mut self, act: &Act) -> Result<(), WorldError> {
         self.recorder.push(What::Acted(act.clone()));
-        let runtime = self.connection.runtime.clone();
-        if matches!(act, Act::StopOperator | Act::StartOperator) {
-            self.operator_stopped = *act == Act::StopOperator;
-        }
-        match act {
-            Act::StartWriter { rows_per_second } => {
-                let _guard = runtime.enter();
-                let writer = Writer::start(self.pods(), self.recorder.clone(), *rows_per_second);
-                self.writer = Some(writer);
-                Ok(())
-            }
-            Act::Fill { volume, used_percent } => self.fill(volume, *used_percent),
-            Act::FillUntilRefused { volume, stop_at } => self.fill_until_refused(volume, *stop_at),
-            Act::StopOperator => runtime.block_on(operator::scale(&self.connection.client, 0)),
-            Act::StartOperator => runtime.block_on(operator::scale(&self.connection.client, 1)),
-            Act::PatchClaim { who, volume, to } => {
-                let claim = Self::claim_name(&self.instance(*who)?, volume);
-                let patch = json!({"spec": {"resources": {"requests": {"storage": to.to_string()}}}});
-                runtime.block_on(self.patch("PersistentVolumeClaim", &claim, &patch))
-            }
-            Act::Scale { instances } => {
-                runtime.block_on(self.patch("Cluster", NAME, &json!({"spec": {"instances": instances}})))
-            }
-            Act::SetPolicy(change) => self.set_policy(*change),
-            Act::Verify => self.verify(),
-            Act::Truncate { .. }
-            | Act::SetClusterSize { .. }
-            | Act::UpgradeImage
-            | Act::Reconciliation { .. }
-            | Act::StartBackup
-            | Act::Restore { .. }
-            | Act::Uncordon
-            | Act::ProviderLimit { .. }
-            | Act::SilenceKubelet(_)
-            | Act::PassTime(_) => Err(failed(&act.to_string(), &"this world cannot do it yet")),
-        }
+        self.act(act)
     }
 
     fn hold(&mut self, gate: Gate) -> Result<(), WorldError> {
-        self.gates().hold(gate)?;
+        self.hold_gate(gate)?;
         self.held.push(gate);
         self.recorder.push(What::GateHeld(gate));
         Ok(())
@@ -365,24 +196,11 @@ impl World for ClusterWorld {
 
     fn strike(&mut self, strike: &Strike) -> Result<(), WorldError> {
         self.recorder.push(What::Struck(strike.clone()));
-        let runtime = self.connection.runtime.clone();
-        match strike {
-            Strike::KillOperator => runtime.block_on(operator::kill(&self.connection.client)),
-            Strike::DeletePod(who) => {
-                let (pods, pod) = (self.pods(), self.instance(*who)?);
-                let deleted = runtime.block_on(pods.delete(&pod, &DeleteParams::default()));
-                deleted.map(|_| ()).map_err(|error| failed(&format!("delete pod {pod}"), &error))
-            }
-            Strike::SwitchOver
-            | Strike::FailOver
-            | Strike::Drain(_)
-            | Strike::CordonAll
-            | Strike::Change(_) => Err(failed(&strike.to_string(), &"this world cannot do it yet")),
-        }
+        self.disturb(strike)
     }
 
     fn release(&mut self, gate: Gate) -> Result<(), WorldError> {
-        self.gates().release(gate)?;
+        self.let_gate_go(gate)?;
         self.held.retain(|held| *held != gate);
         self.recorder.push(What::GateReleased(gate));
         Ok(())
@@ -407,22 +225,11 @@ impl World for ClusterWorld {
     }
 
     fn limit(&self, wait: Wait) -> Duration {
-        Duration::from_secs(match wait {
-            // Two samples of a stock kubelet are 60 to 120 s apart.
-            Wait::Ready
-            | Wait::Decision
-            | Wait::Growth
-            | Wait::Window
-            | Wait::Fill
-            | Wait::Drain
-            | Wait::Backup
-            | Wait::Join => 300,
-            Wait::Strike => 180,
-            // A crash-loop back-off lasts up to five minutes, and promotion or rewind comes on top.
-            Wait::Recovery | Wait::Stall | Wait::Upgrade | Wait::Restore => 600,
-            Wait::Quiet => 120,
-            Wait::Slot => 25 * 3600,
-        })
+        self.connection.profile.limit(wait)
+    }
+
+    fn quiet_span(&self) -> Duration {
+        self.connection.profile.quiet_span()
     }
 
     fn trace(&self) -> &Trace {
@@ -430,54 +237,6 @@ impl World for ClusterWorld {
     }
 
     fn finish(&mut self, keep_evidence: bool) {
-        self.sync(Duration::ZERO);
-        if let Some(writer) = self.writer.take() {
-            writer.stop();
-        }
-        for gate in std::mem::take(&mut self.held) {
-            if let Err(error) = self.gates().release(gate) {
-                crate::talk(&error.to_string());
-            }
-        }
-        for task in self.tasks.drain(..) {
-            task.abort();
-        }
-        if keep_evidence {
-            crate::talk(&format!("evidence kept in namespace {}", self.namespace));
-            return;
-        }
-        let namespaces = Api::<Namespace>::all(self.connection.client.clone());
-        let deleted =
-            self.connection.runtime.block_on(namespaces.delete(&self.namespace, &DeleteParams::default()));
-        if let Err(error) = deleted {
-            crate::talk(&format!("could not delete namespace {}: {error}", self.namespace));
-        }
+        self.end(keep_evidence);
     }
-}
-
-impl ClusterWorld {
-    fn gates(&self) -> Gates {
-        let instances = self.fixture.as_ref().map_or(0, |fixture| fixture.topology.instances());
-        let volumes = [VolumeName::Data, VolumeName::Tablespace(manifests::TABLESPACE.into())];
-        let claims = (1..=instances).flat_map(|serial| {
-            let instance = format!("{NAME}-{serial}");
-            volumes.iter().map(move |volume| Self::claim_name(&instance, volume)).collect::<Vec<_>>()
-        });
-        Gates::new(&self.connection.options.lab_dir, &self.namespace, claims)
-    }
-
-    fn look_at_gates(&mut self) {
-        for gate in self.held.clone() {
-            if !self.reached.contains(&gate) && self.gates().reached(gate, Duration::from_millis(100)) {
-                self.reached.push(gate);
-                self.recorder.push(What::GateReached(gate));
-            }
-        }
-    }
-}
-
-/// Unix seconds.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

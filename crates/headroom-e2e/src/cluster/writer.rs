@@ -33,6 +33,16 @@ impl Writer {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many rows are acknowledged and expected by now.
+    pub(crate) fn count(&self) -> usize {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Rows after the first `count` are no longer expected: the Cluster goes back to what it was then.
+    pub(crate) fn go_back_to(&self, count: usize) {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).truncate(count);
+    }
+
     /// Stops writing.
     pub(crate) fn stop(&self) {
         self.task.abort();
@@ -55,6 +65,7 @@ done
 
 async fn run(pods: Api<Pod>, recorder: Recorder, rows_per_second: u32, acknowledged: Arc<Mutex<Vec<u64>>>) {
     let next = AtomicU64::new(1);
+    let mut total = 0;
     let pause = format!("{:.3}", 1.0 / f64::from(rows_per_second.max(1)));
     loop {
         let from = next.load(Ordering::Relaxed).to_string();
@@ -62,7 +73,7 @@ async fn run(pods: Api<Pod>, recorder: Recorder, rows_per_second: u32, acknowled
         if let Ok(mut process) = pod::start(&pods, CLIENT, CLIENT, &command).await
             && let Some(stdout) = process.stdout()
         {
-            read(BufReader::new(stdout), &recorder, &next, &acknowledged).await;
+            total = read(BufReader::new(stdout), &recorder, &next, &acknowledged, total).await;
         }
         // The stream broke (a node or the API server went away): go on with fresh numbers.
         next.fetch_add(1000, Ordering::Relaxed);
@@ -75,7 +86,9 @@ async fn read(
     recorder: &Recorder,
     next: &AtomicU64,
     acknowledged: &Mutex<Vec<u64>>,
-) {
+    // Acknowledged in all, those that a restore took back included: the trace counts upwards.
+    mut total: u64,
+) -> u64 {
     let mut lines = stdout.lines();
     let mut told: Option<Instant> = None;
     let mut failing = false;
@@ -84,13 +97,10 @@ async fn read(
         let Ok(number) = number.parse::<u64>() else { continue };
         next.store(number + 1, Ordering::Relaxed);
         if how == "ack" {
-            let count = {
-                let mut list = acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-                list.push(number);
-                list.len()
-            };
+            acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+            total += 1;
             if failing || told.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
-                recorder.push(What::Acknowledged(count as u64));
+                recorder.push(What::Acknowledged(total));
                 told = Some(Instant::now());
             }
             failing = false;
@@ -99,4 +109,5 @@ async fn read(
             recorder.push(What::InsertFailed { no_space: how == "full" });
         }
     }
+    total
 }

@@ -45,10 +45,10 @@ pub(crate) fn matrix() -> Matrix {
         Report::blank("p0_00_repairs", Topology::T1, "no sibling"),
         ran("p0_00_repairs", Topology::T2, Outcome::Passed),
     ];
-    Matrix { world: "sim", seed: 7, reports }
+    Matrix { world: "sim", profile: None, seed: 7, reports }
 }
 
 pub(crate) fn only(outcomes: &[Outcome]) -> Matrix {
     let reports = outcomes.iter().map(|outcome| ran("p0_00_grows", Topology::T1, *outcome)).collect();
-    Matrix { world: "sim", seed: 7, reports }
+    Matrix { world: "sim", profile: None, seed: 7, reports }
 }

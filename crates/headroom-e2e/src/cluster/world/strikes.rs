@@ -1,0 +1,91 @@
+//! Disturbances, by the plain APIs that people and nodes use.
+
+use std::sync::PoisonError;
+
+use headroom_scenario::{Strike, What, Who, WorldError};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::MicroTime, jiff};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::ClusterWorld;
+use crate::cluster::{
+    connect::failed,
+    manifests::NAME,
+    nodes::{self, Victim},
+    operator, parse,
+};
+
+impl ClusterWorld {
+    pub(super) fn disturb(&mut self, strike: &Strike) -> Result<(), WorldError> {
+        let runtime = self.connection.runtime.clone();
+        match strike {
+            Strike::KillOperator => runtime.block_on(operator::kill(&self.connection.client)),
+            Strike::DeletePod(who) => self.delete_pod(*who, &DeleteParams::default()),
+            Strike::SwitchOver => self.switch_over(),
+            Strike::FailOver => self.delete_pod(Who::Primary, &DeleteParams::default().grace_period(0)),
+            Strike::Drain(who) => self.drain(*who),
+            Strike::CordonAll => {
+                let names = runtime.block_on(nodes::names(&self.connection.client))?;
+                names.into_iter().try_for_each(|node| self.cordon(node))
+            }
+            Strike::Change(act) => self.act(act),
+        }
+    }
+
+    fn delete_pod(&self, who: Who, how: &DeleteParams) -> Result<(), WorldError> {
+        let (pods, pod) = (self.pods(), self.instance(who)?);
+        let deleted = self.connection.runtime.block_on(pods.delete(&pod, how));
+        deleted.map(|_| ()).map_err(|error| failed(&format!("delete pod {pod}"), &error))
+    }
+
+    /// What `kubectl cnpg promote` writes: one update of the status (trace 07).
+    fn switch_over(&self) -> Result<(), WorldError> {
+        let target = self.instance(Who::LastReplica)?;
+        let patch = json!({"status": {
+            "targetPrimary": target,
+            "targetPrimaryTimestamp": MicroTime(jiff::Timestamp::now()),
+            "phase": "Switchover in progress",
+            "phaseReason": format!("Switching over to {target}"),
+        }});
+        let clusters = self.api("Cluster")?;
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let promoted = self.connection.runtime.block_on(clusters.patch_status(NAME, &params, &patch));
+        promoted.map(drop).map_err(|error| failed(&format!("promote {target}"), &error))
+    }
+
+    fn cordon(&mut self, node: String) -> Result<(), WorldError> {
+        self.connection.runtime.block_on(nodes::cordon(&self.connection.client, &node))?;
+        self.cordoned.push(node.clone());
+        self.recorder.push(What::Node { name: node, cordoned: true });
+        Ok(())
+    }
+
+    fn drain(&mut self, who: Who) -> Result<(), WorldError> {
+        let node = self.node(who)?;
+        let victims = self.instances_on(&node);
+        self.cordon(node.clone())?;
+        let drain = nodes::drain(self.pods(), node, victims, self.recorder.clone());
+        self.tasks.push(self.connection.runtime.spawn(drain));
+        Ok(())
+    }
+
+    fn instances_on(&self, node: &str) -> Vec<Victim> {
+        let objects = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = objects.iter().filter(|((kind, _), pod)| *kind == "Pod" && node_of(pod) == Some(node));
+        pods.filter_map(|(_, pod)| parse::pod(pod))
+            .map(|pod| Victim { instance: pod.instance.as_str().to_owned(), uid: pod.uid })
+            .collect()
+    }
+
+    /// The node that an instance runs on.
+    pub(super) fn node(&self, who: Who) -> Result<String, WorldError> {
+        let instance = self.instance(who)?;
+        let pod = self.object("Pod", &instance);
+        let node = pod.as_ref().and_then(node_of).map(str::to_owned);
+        node.ok_or_else(|| failed(&format!("find the node of {instance}"), &"it has none"))
+    }
+}
+
+fn node_of(pod: &Value) -> Option<&str> {
+    pod.pointer("/spec/nodeName").and_then(Value::as_str)
+}
