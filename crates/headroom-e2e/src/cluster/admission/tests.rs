@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use headroom_scenario::Gate;
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{
     Api, Client, Config,
@@ -144,6 +144,46 @@ fn a_real_api_server_waits_for_the_gate_before_it_stores_a_raise_of_the_operator
         raise(&tier.operator, &held, "4Gi").await.expect("nobody is asked any more");
         let namespaces = Api::<Namespace>::all(tier.admin.clone());
         for namespace in [&held, &free] {
+            namespaces.delete(namespace, &DeleteParams::default()).await.expect("the end");
+        }
+    });
+}
+
+/// A PersistentVolume for the claim `pg-1` of a namespace.
+async fn provide(client: &Client, namespace: &str) -> kube::Result<PersistentVolume> {
+    let volume = json!({
+        "metadata": {"name": format!("pv-{namespace}")},
+        "spec": {
+            "storageClassName": "e2e-by-hand", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
+            "csi": {"driver": "by.hand", "volumeHandle": namespace},
+            "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": namespace, "name": "pg-1"},
+        },
+    });
+    let volume: PersistentVolume = serde_json::from_value(volume).expect("a volume");
+    Api::all(client.clone()).create(&PostParams::default(), &volume).await
+}
+
+#[test]
+fn a_real_api_server_waits_for_the_gate_before_it_stores_a_new_volume_for_the_namespace() {
+    let runtime = runtime();
+    let Some(tier) = runtime.block_on(tier()) else { return };
+    let gates = WriteGates::open(&tier.lab, &runtime).expect("gates in the lab");
+    runtime.block_on(async {
+        let (held, free) = (make(&tier.admin).await, make(&tier.admin).await);
+        gates.register(&tier.admin, &held, "pg-1").await.expect("the webhook is asked");
+        gates.hold(&held, Gate::Provision);
+        provide(&tier.admin, &free).await.expect("volumes of another namespace are not touched");
+        let (client, namespace) = (tier.admin.clone(), held.clone());
+        let mut waiting = tokio::spawn(async move { provide(&client, &namespace).await });
+        tokio::time::timeout(Duration::from_secs(2), &mut waiting).await.expect_err("the volume waits");
+        assert!(gates.reached(&held, Gate::Provision) && gates.release(&held, Gate::Provision));
+        waiting.await.expect("no panic").expect("the volume is made");
+        gates.unregister(&tier.admin, &held).await.expect("the webhook is removed");
+        let volumes = Api::<PersistentVolume>::all(tier.admin.clone());
+        let namespaces = Api::<Namespace>::all(tier.admin.clone());
+        for namespace in [&held, &free] {
+            let volume = format!("pv-{namespace}");
+            volumes.delete(&volume, &DeleteParams::default()).await.expect("the end");
             namespaces.delete(namespace, &DeleteParams::default()).await.expect("the end");
         }
     });
