@@ -49,6 +49,27 @@ impl Gates {
         })
     }
 
+    /// Ends what an earlier run of the same cell, killed, has left for these claims.
+    pub(crate) fn clear(&self) -> Result<(), WorldError> {
+        let doing = "clear the gates of an earlier run";
+        let left = self.client.list().map_err(|error| failed(doing, &error))?;
+        left.iter().filter(|gate| self.claims.contains(&gate.volume)).try_for_each(|gate| match gate.kind {
+            Kind::Hold => {
+                let ended = self.client.release(gate.step, &gate.volume);
+                ended.map(drop).map_err(|error| failed(doing, &error))
+            }
+            Kind::Fail => self.fail(gate.step, &gate.volume, Some(0)),
+        })
+    }
+
+    /// Refuses that many further calls of a step, or all. None ends a refusal: it replaces the one before.
+    fn fail(&self, step: Step, claim: &VolumeSelector, times: Option<u32>) -> Result<(), WorldError> {
+        let doing = "let the storage refuse, or no longer";
+        let code = "RESOURCE_EXHAUSTED".parse().map_err(|error| failed(doing, &error))?;
+        let set = self.client.fail(step, claim, code, PROVIDER_LIMIT, times);
+        set.map_err(|error| failed(doing, &error))
+    }
+
     /// Whether a call of any of the claims has come to the gate since it is held.
     pub(crate) fn reached(&self, gate: Gate) -> bool {
         let (Some(step), Ok(gates)) = (Self::step(gate), self.client.list()) else { return false };
@@ -62,13 +83,8 @@ impl Gates {
 
     /// From now on the storage refuses to grow the claims for a limit of its own, or no longer.
     pub(crate) fn refuse_growth(&self, refuse: bool) -> Result<(), WorldError> {
-        // A failure for no further call replaces the one before and is none.
         let times = (!refuse).then_some(0);
-        let code = "RESOURCE_EXHAUSTED".parse().map_err(|error| failed("name the refusal", &error))?;
-        self.claims.iter().try_for_each(|claim| {
-            let set = self.client.fail(Step::Controller, claim, code, PROVIDER_LIMIT, times);
-            set.map_err(|error| failed("let the storage refuse growth", &error))
-        })
+        self.claims.iter().try_for_each(|claim| self.fail(Step::Controller, claim, times))
     }
 }
 

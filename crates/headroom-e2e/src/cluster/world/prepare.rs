@@ -90,6 +90,9 @@ impl ClusterWorld {
         let runtime = self.connection.runtime.clone();
         let image = self.connection.postgres_image();
         runtime.block_on(self.make_namespace())?;
+        if self.connection.is_lab {
+            self.storage_gates().clear()?;
+        }
         self.watch();
         runtime.block_on(self.make_login())?;
         let cluster = manifests::cluster(fixture, self.connection.offer(image.as_deref()));
