@@ -21,7 +21,6 @@ mod operator;
 mod parse;
 mod pod;
 mod recorder;
-mod silence;
 mod sql;
 mod wait;
 mod window;

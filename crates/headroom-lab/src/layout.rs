@@ -88,10 +88,9 @@ impl Layout {
     pub(crate) fn management_netns(&self) -> String {
         format!("{}-mgmt", self.name)
     }
-    /// Link to a network namespace: `management`, or a node's name. `cargo e2e` enters them, to hold writes at the apiserver
-    /// and to cut off kubelets.
-    pub(crate) fn netns_link(&self, name: &str) -> PathBuf {
-        self.path("netns").join(name)
+    /// Link to the management namespace, which `cargo e2e` enters to hold writes at the apiserver.
+    pub(crate) fn management_link(&self) -> PathBuf {
+        self.path("management-netns")
     }
     /// Name of a node's network namespace.
     pub(crate) fn node_netns(&self, node: Node) -> String {

@@ -30,17 +30,15 @@ pub(crate) fn ensure(layout: &Layout, nodes: &[Node]) -> Result<()> {
         script(&layout.node_netns(node), &node_script(node, nodes))?;
     }
     script(&management, &routes(nodes))?;
-    link(layout, "management", &management)?;
-    nodes.iter().try_for_each(|&node| link(layout, &node.name(), &layout.node_netns(node)))
+    link(layout, &management)
 }
 
-/// A network namespace as a file of the lab's directory, for those who must reach into it.
-fn link(layout: &Layout, name: &str, netns: &str) -> Result<()> {
-    let (target, link) = (Layout::netns_path(netns), layout.netns_link(name));
+/// The control plane's network namespace as a file of the lab's directory, for those who must reach into it.
+fn link(layout: &Layout, netns: &str) -> Result<()> {
+    let (target, link) = (Layout::netns_path(netns), layout.management_link());
     if std::fs::read_link(&link).is_ok_and(|present| present == target) {
         return Ok(());
     }
-    crate::files::create_dir(&layout.path("netns"))?;
     std::os::unix::fs::symlink(&target, &link).with_context(|| format!("linking {}", link.display()))
 }
 

@@ -30,7 +30,7 @@ mod server;
 pub(crate) use holds::stands_before_writes;
 
 /// Where a lab says which network namespace its API server runs in.
-const NAMESPACE_LINK: &str = "netns/management";
+const NAMESPACE_LINK: &str = "management-netns";
 /// How long the API server may take until it asks a webhook that it was told of.
 const NOTICED: Duration = Duration::from_secs(30);
 

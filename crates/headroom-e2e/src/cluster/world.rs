@@ -58,8 +58,6 @@ pub(crate) struct ClusterWorld {
     growth_refused: bool,
     /// Nodes that this scenario has cordoned.
     cordoned: Vec<String>,
-    /// Nodes whose kubelets it has silenced.
-    silenced: Vec<String>,
     /// Backups made so far; each is named after its number.
     backups: u32,
     /// Rows acknowledged before the newest Backup.
@@ -91,7 +89,6 @@ impl ClusterWorld {
             operator_stopped: false,
             growth_refused: false,
             cordoned: Vec::new(),
-            silenced: Vec::new(),
             backups: 0,
             rows_before_backup: 0,
         })

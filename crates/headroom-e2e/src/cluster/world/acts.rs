@@ -1,7 +1,7 @@
 //! What users and applications do.
 
 use headroom_core::{Bytes, names::VolumeName};
-use headroom_scenario::{Act, Wait, What, Who, World as _, WorldError, script::PolicyChange};
+use headroom_scenario::{Act, Wait, What, World as _, WorldError, script::PolicyChange};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::cluster::{
     ballast,
     connect::failed,
     manifests::{self, NAME, TABLESPACE},
-    nodes, operator, silence,
+    nodes, operator,
     sql::Refusal,
     writer::Writer,
 };
@@ -56,31 +56,15 @@ impl ClusterWorld {
             Act::Restore { size } => self.restore(self.scale.up(*size)),
             Act::Uncordon => self.uncordon(),
             Act::ProviderLimit { on } => self.refuse_growth(*on),
-            Act::SilenceKubelet(who) => self.silence_kubelet(*who),
-            Act::PassTime(_) => Err(failed(&act.to_string(), &"only the simulator has a clock of its own")),
+            Act::SilenceKubelet(_) | Act::PassTime(_) => {
+                Err(failed(&act.to_string(), &"only the simulator has kubelets and a clock of its own"))
+            }
             Act::Verify => self.verify(),
         }
     }
 
     fn merge(&self, kind: &str, name: &str, patch: &Value) -> Result<(), WorldError> {
         self.connection.runtime.block_on(self.patch(kind, name, patch))
-    }
-
-    /// The kubelet of a member's node answers nobody but the API server, or all answer again.
-    pub(super) fn silence_kubelet(&mut self, who: Option<Who>) -> Result<(), WorldError> {
-        let Some(who) = who else {
-            let again = |node: &String| silence::end(&self.connection.options.lab_dir, node);
-            let ended: Result<(), WorldError> = self.silenced.iter().try_for_each(again);
-            self.silenced.clear();
-            return ended;
-        };
-        if !self.connection.is_lab {
-            return Err(failed("silence a kubelet", &"only the lab's nodes can be cut off"));
-        }
-        let node = self.node(who)?;
-        silence::begin(&self.connection.options.lab_dir, &node)?;
-        self.silenced.push(node);
-        Ok(())
     }
 
     fn run_operators(&mut self, count: u32) -> Result<(), WorldError> {

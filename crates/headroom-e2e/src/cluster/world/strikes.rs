@@ -78,7 +78,7 @@ impl ClusterWorld {
     }
 
     /// The node that an instance runs on.
-    pub(super) fn node(&self, who: Who) -> Result<String, WorldError> {
+    fn node(&self, who: Who) -> Result<String, WorldError> {
         let instance = self.instance(who)?;
         let pod = self.object("Pod", &instance);
         let node = pod.as_ref().and_then(node_of).map(str::to_owned);
