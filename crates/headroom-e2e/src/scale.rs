@@ -178,7 +178,7 @@ fn of_act(act: &Act) -> Option<Bytes> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "all other facts speak of no size")]
 fn of_fact(fact: &Fact, all: &mut Vec<Bytes>) {
     match fact {
-        Fact::EveryClaimHas(_, size) => all.push(*size),
+        Fact::EveryClaimHas(_, size) | Fact::EveryClaimRequests(_, size) => all.push(*size),
         Fact::All(facts) => facts.iter().for_each(|fact| of_fact(fact, all)),
         _ => {}
     }
