@@ -118,9 +118,13 @@ impl Member<'_> {
         }
     }
 
-    /// The sample before the newest one, if it was taken after the last growth of the claim.
+    /// The sample before the newest one, if it was taken after the last growth of the claim. An operator that has just
+    /// started knows one sample: what the record holds is an earlier one, else each restart would judge, and tell,
+    /// everything anew.
     pub(crate) fn earlier(&self) -> Option<Sample> {
-        let earlier = self.samples.iter().rev().nth(1).copied();
+        let newest = self.samples.last()?;
+        let recorded = || self.baseline.filter(|kept| kept.at < newest.at);
+        let earlier = self.samples.iter().rev().nth(1).copied().or_else(recorded);
         earlier.filter(|sample| self.grown_at.is_none_or(|grown| sample.at > grown))
     }
 

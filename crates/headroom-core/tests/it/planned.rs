@@ -77,12 +77,41 @@ fn one_sample_below_the_buffer_is_confirmed_by_a_second_kubelet_time() {
 #[test]
 fn the_very_first_sample_below_the_buffer_says_what_it_waits_for() {
     let mut world = World::new(1);
+    world.record.volumes.clear();
     let capacity = file_system(gi(10));
     let mut samples = Samples::none();
     samples.push(Sample { at: world.now, capacity, available: capacity.scaled_up(10, 100).unwrap() });
     world.set_samples(1, samples);
     assert_eq!(world.settle(), vec![]);
     world.assert_says(State::PendingGrowth, &Reason::Confirming);
+}
+
+/// The operator starts anew and has seen `free` percent once, a minute later.
+fn restarted(world: &mut World, free: u64) {
+    world.forget_samples(1);
+    world.advance(Span::seconds(60));
+    let capacity = file_system(gi(10));
+    let mut samples = Samples::none();
+    samples.push(Sample { at: world.now, capacity, available: capacity.scaled_up(free, 100).unwrap() });
+    world.set_samples(1, samples);
+}
+
+#[test]
+fn a_restarted_operator_takes_what_is_recorded_for_the_earlier_sample() {
+    let mut world = World::new(1);
+    world.seen.windows.insert(VolumeName::Data, Windows::Never);
+    world.set_used(1, 90);
+    world.settle();
+    world.assert_says(State::PendingGrowth, &Reason::NoWindowAhead);
+    let record = world.record.clone();
+    for free in [10, 21, 10] {
+        restarted(&mut world, free);
+        assert_eq!(world.settle(), vec![]);
+        world.assert_says(State::PendingGrowth, &Reason::NoWindowAhead);
+        assert_eq!(world.record, record, "nothing new is worth a write");
+    }
+    world.seen.windows.insert(VolumeName::Data, Windows::Always);
+    assert_eq!(world.settle(), vec![(instance(1), gi(12))]);
 }
 
 #[test]

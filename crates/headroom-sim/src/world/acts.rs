@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{
-    Act, BackupMode, Ended, Fact, Fixture, Strike, Wait, What, Who, World, WorldError, fixture::FILL_TOLERANCE,
+    Act, BackupMode, Ended, Fact, Fixture, Strike, Wait, What, Who, World, WorldError,
+    fixture::FILL_TOLERANCE,
 };
 
 use super::{SimWorld, Wire, storage, translate};
