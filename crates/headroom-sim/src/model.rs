@@ -134,6 +134,8 @@ pub struct Model {
     pub(crate) largest_volume: Option<u64>,
     /// The driver refuses every growth for a limit of its own.
     pub(crate) provider_limit: bool,
+    /// CNPG's own operator is away until then.
+    cnpg_back_at: Millis,
     /// Nodes that take no new pods.
     pub(crate) cordoned: BTreeSet<Name>,
     /// Pods that a drain waits for, by node.
@@ -168,6 +170,7 @@ impl Model {
             driver_errors: Vec::new(),
             largest_volume: None,
             provider_limit: false,
+            cnpg_back_at: 0,
             cordoned: BTreeSet::new(),
             draining: BTreeMap::new(),
             backups: BTreeMap::new(),
@@ -250,6 +253,11 @@ impl Model {
     /// The driver refuses larger volumes than this as out of range.
     pub fn set_largest_volume(&mut self, bytes: Option<u64>) {
         self.largest_volume = bytes;
+    }
+
+    /// CNPG's operator is restarted and away for `span`: meanwhile it does nothing, and then goes on (trace 14).
+    pub fn restart_cnpg(&mut self, span: Millis) {
+        self.cnpg_back_at = self.now + span;
     }
 
     /// The driver refuses every growth for a limit of its own, or no longer.

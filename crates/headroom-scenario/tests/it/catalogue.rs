@@ -159,7 +159,7 @@ fn a_filter_selects_by_id_with_or_without_topology() {
     assert_eq!(catalogue::select("*", &Topology::ALL).len(), catalogue::all().len());
     assert_eq!(catalogue::select("p0_03_switchover*@t2", &Topology::ALL).len(), Gate::GROWTH.len());
     assert_eq!(catalogue::select("*switchover*@t2/node-step", &Topology::ALL).len(), 1);
-    assert_eq!(catalogue::select("*limit@t2", &Topology::ALL).len(), 1);
+    assert_eq!(catalogue::select("p0_00_*limit@t2", &Topology::ALL).len(), 1);
     assert_eq!(catalogue::select("p0_00_at_the_limit", &Topology::ALL).len(), 3);
     assert_eq!(catalogue::select("p0_00_at_the_limit", &[Topology::T3]).len(), 1);
     assert!(catalogue::select("p9_*", &Topology::ALL).is_empty());

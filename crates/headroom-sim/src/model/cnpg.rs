@@ -49,6 +49,10 @@ impl Model {
     }
 
     pub(super) fn observe(&mut self, cluster: &Name) {
+        if self.now < self.cnpg_back_at {
+            self.queue.push(self.cnpg_back_at, Ev::Observe(cluster.clone()));
+            return;
+        }
         if let Some(controller) = self.controllers.get_mut(cluster) {
             controller.observing = false;
         }
@@ -76,6 +80,10 @@ impl Model {
     }
 
     pub(super) fn act(&mut self, cluster: &Name) {
+        if self.now < self.cnpg_back_at {
+            self.queue.push(self.cnpg_back_at, Ev::Act(cluster.clone()));
+            return;
+        }
         let Some(controller) = self.controllers.get_mut(cluster) else { return };
         controller.acting = false;
         let Some(seen) = self.api.cluster(cluster).cloned() else { return };

@@ -71,6 +71,11 @@ impl Gates {
 }
 
 impl Model {
+    /// Holds a step from now on.
+    pub fn hold(&mut self, step: Held) {
+        self.gates.hold(step);
+    }
+
     /// Lets a held step go; what waited goes on at once.
     pub fn let_go(&mut self, step: Held) {
         for claim in self.gates.list(step).take().unwrap_or_default() {

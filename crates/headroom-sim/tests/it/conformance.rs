@@ -10,7 +10,7 @@ use crate::{
 const SEEDS: u64 = 12;
 
 /// Recordings whose triggers the model must know.
-const COVERED: [&str; 24] = [
+const COVERED: [&str; 26] = [
     "01-create-1",
     "02-create-3",
     "03-scale-up",
@@ -33,8 +33,10 @@ const COVERED: [&str; 24] = [
     "12b-volume-full-t3",
     "12c-volume-full-t3-pod-deleted",
     "13-config-restart",
+    "14-operator-deleted-during-create",
     "15-replica-pvc-deleted",
     "16-storage-size-lowered",
+    "17-backup-objects",
 ];
 
 fn recordings(folder: &Path) -> Vec<PathBuf> {
@@ -60,6 +62,7 @@ fn differences(recorded: &Story, model: &Story) -> Vec<String> {
     compare("claims", format!("{:?}", recorded.claims), format!("{:?}", model.claims));
     compare("pods", format!("{:?}", recorded.pods), format!("{:?}", model.pods));
     compare("jobs", format!("{:?}", recorded.jobs), format!("{:?}", model.jobs));
+    compare("backups", format!("{:?}", recorded.backups), format!("{:?}", model.backups));
     compare("order of readiness", format!("{:?}", recorded.ready), format!("{:?}", model.ready));
     compare("resizing", format!("{:?}", recorded.resized), format!("{:?}", model.resized));
     compare("lists at the end", format!("{:?}", recorded.last), format!("{:?}", model.last));

@@ -12,5 +12,6 @@ mod determinism;
 mod gates;
 mod growth;
 mod model;
+mod operations;
 mod replay;
 mod story;

@@ -10,13 +10,13 @@ use headroom_sim::model::{
     storage::DriverError,
 };
 
-const GIB: u64 = 1024 * MIB;
+pub(crate) const GIB: u64 = 1024 * MIB;
 
-fn pg() -> Name {
+pub(crate) fn pg() -> Name {
     "pg".into()
 }
 
-fn healthy(seed: u64, instances: u32, more: &[(Volume, u64)]) -> Model {
+pub(crate) fn healthy(seed: u64, instances: u32, more: &[(Volume, u64)]) -> Model {
     let mut sizes = BTreeMap::from([(Volume::Data, GIB)]);
     sizes.extend(more.iter().cloned());
     let mut model = Model::new(seed, Settings::LAB);
@@ -27,12 +27,12 @@ fn healthy(seed: u64, instances: u32, more: &[(Volume, u64)]) -> Model {
     model
 }
 
-fn phase_of(model: &Model) -> Option<&'static str> {
+pub(crate) fn phase_of(model: &Model) -> Option<&'static str> {
     model.api().cluster("pg").and_then(|cluster| cluster.status.phase)
 }
 
 /// Runs until the condition holds; how long that took, or `None` when it did not within `limit` milliseconds.
-fn until(model: &mut Model, limit: u64, mut holds: impl FnMut(&Model) -> bool) -> Option<u64> {
+pub(crate) fn until(model: &mut Model, limit: u64, mut holds: impl FnMut(&Model) -> bool) -> Option<u64> {
     let start = model.now();
     while !holds(model) {
         if model.next_at().is_none_or(|at| at > start + limit) {
@@ -45,7 +45,7 @@ fn until(model: &mut Model, limit: u64, mut holds: impl FnMut(&Model) -> bool) -
     Some(model.now() - start)
 }
 
-fn pass(model: &mut Model, span: u64) {
+pub(crate) fn pass(model: &mut Model, span: u64) {
     assert_eq!(until(model, span, |_| false), None);
 }
 
@@ -65,7 +65,7 @@ fn last_exit(model: &Model, pod: &str) -> Option<i32> {
     model.api().pod(pod).and_then(|pod| pod.last_exit).map(|exit| exit.code)
 }
 
-fn ready(model: &Model, pod: &str) -> bool {
+pub(crate) fn ready(model: &Model, pod: &str) -> bool {
     model.api().pod(pod).is_some_and(|pod| pod.ready)
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Trigger {
     Drain,
     Uncordon,
     SetParameter,
+    RestartOperator,
+    Backup,
     Nothing,
 }
 
@@ -116,6 +118,16 @@ fn trigger(marker: &str) -> Option<Trigger> {
     if text.starts_with("patch Cluster spec.postgresql.parameters.max_connections") {
         return Some(Trigger::SetParameter);
     }
+    if text.starts_with("delete the operator Pod") {
+        return Some(Trigger::RestartOperator);
+    }
+    // The model knows Backups of a cluster that has snapshots, and of a Cluster that is not set up for any.
+    if text.starts_with("create Backup ") && !text.contains("validation=disabled") {
+        return Some(Trigger::Backup);
+    }
+    if text.starts_with("patch Cluster spec.backup.volumeSnapshot={}") {
+        return Some(Trigger::Nothing);
+    }
     if text.starts_with("fill the data volume of primary") {
         return Some(Trigger::FillUntilStopped);
     }
@@ -183,6 +195,11 @@ fn recorded(record: &Value) -> Option<Seen> {
                 failed: object["failed"].as_u64().unwrap_or(0),
             };
             Some(Seen::Job(name, (!gone).then_some(view)))
+        }
+        "Backup" => {
+            let status = &object["status"];
+            let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            Some(Seen::Backup(word(&status["phase"]), word(&status["error"])))
         }
         _ => None,
     }
@@ -259,6 +276,8 @@ fn pull(model: &mut Model, trigger: &Trigger) {
         Trigger::SetParameter => model.change(|model| {
             model.edit_cluster(&pg, |cluster| cluster.spec.parameters += 1);
         }),
+        Trigger::RestartOperator => model.restart_cnpg(6500),
+        Trigger::Backup => model.change(|model| model.start_backup(&pg)),
         Trigger::Nothing => {}
     }
 }
@@ -266,9 +285,20 @@ fn pull(model: &mut Model, trigger: &Trigger) {
 fn run(model: &mut Model, teller: &mut Teller, until: u64, base: i64) {
     loop {
         for happened in model.take_happened() {
-            if let Happened::Changed(change) = happened
-                && let Some(seen) = modelled(&change.object, change.gone)
-            {
+            let seen = match &happened {
+                Happened::Changed(change) => modelled(&change.object, change.gone),
+                Happened::Backup(backup) => {
+                    let error = backup.error.as_deref().unwrap_or_default();
+                    Some(Seen::Backup(backup.phase.to_owned(), error.to_owned()))
+                }
+                Happened::Measured(..)
+                | Happened::InsertFailed { .. }
+                | Happened::FillDone
+                | Happened::Node { .. }
+                | Happened::EvictionRefused(_)
+                | Happened::Drained(_) => None,
+            };
+            if let Some(seen) = seen {
                 let at = if base == i64::MAX { -1 } else { i64::try_from(model.now()).unwrap() - base };
                 teller.take(at, seen);
             }

@@ -47,6 +47,8 @@ pub(crate) enum Seen {
     Claim(String, Option<ClaimView>),
     Pod(String, Option<PodView>),
     Job(String, Option<JobView>),
+    /// A Backup's phase and error.
+    Backup(String, String),
 }
 
 /// What happened from the first trigger on.
@@ -62,6 +64,8 @@ pub(crate) struct Story {
     pub(crate) pods: BTreeMap<String, Vec<String>>,
     /// Per job.
     pub(crate) jobs: BTreeMap<String, Vec<String>>,
+    /// Ends of Backups, with what they say.
+    pub(crate) backups: Vec<String>,
     /// Instances in the order in which they became Ready.
     pub(crate) ready: Vec<String>,
     /// Claims that were ever listed as resizing.
@@ -96,6 +100,11 @@ impl Teller {
                 remember(&mut self.claims, name, now);
             }
             Seen::Pod(name, now) => self.pod(at_ms, name, now),
+            Seen::Backup(phase, error) => {
+                if at_ms >= 0 && ["completed", "failed"].contains(&phase.as_str()) {
+                    self.story.backups.push(format!("{phase}: {error}"));
+                }
+            }
             Seen::Job(name, now) => {
                 let told = match (self.jobs.get(&name), &now) {
                     (None, Some(_)) => Some("created".to_owned()),
