@@ -38,6 +38,17 @@ fn every_plain_scenario_passes_under_several_seeds() {
 }
 
 #[test]
+fn every_cell_of_the_matrix_passes_under_two_seeds() {
+    let mut wrong = Vec::new();
+    for scenario in scenarios("*") {
+        for seed in 1..=2 {
+            wrong.extend(outcome(&scenario, SimWorld::new(seed), &format!("seed {seed}")).0);
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
 fn a_planned_growth_survives_every_single_fault_at_every_request() {
     let mut wrong = Vec::new();
     for scenario in scenarios("p0_00_planned_growth_in_window*") {
