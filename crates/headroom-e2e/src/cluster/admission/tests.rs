@@ -6,15 +6,16 @@ use std::time::Duration;
 use headroom_scenario::Gate;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::json;
 
 use super::{review::Write, server::Gates, *};
-use crate::cluster::operator;
+use crate::cluster::{observe, operator};
 
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(20);
@@ -188,6 +189,69 @@ fn a_real_api_server_waits_for_the_gate_before_it_stores_a_new_volume_for_the_na
             volumes.delete(&volume, &DeleteParams::default()).await.expect("the end");
             namespaces.delete(namespace, &DeleteParams::default()).await.expect("the end");
         }
+    });
+}
+
+/// headroom's kind, as `deploy/` has it, served.
+async fn install_kind(client: &Client) {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crd/dynamicstorages.headroom.dev.yaml");
+    let text = std::fs::read_to_string(path).expect("the CRD");
+    let kind: CustomResourceDefinition = serde_saphyr::from_str(&text).expect("YAML");
+    let kinds = Api::<CustomResourceDefinition>::all(client.clone());
+    match kinds.create(&PostParams::default(), &kind).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) => unreachable!("a kind can be made: {error}"),
+    }
+    let served = wait::until(LONG, SHORT, || async {
+        let kind = kinds.get("dynamicstorages.headroom.dev").await.ok()?;
+        let conditions = kind.status?.conditions?;
+        conditions.iter().any(|one| one.type_ == "Established" && one.status == "True").then_some(())
+    });
+    served.await.expect("the kind is served");
+}
+
+/// The status of a volume whose action 1 has this result.
+fn ledger(result: &str) -> serde_json::Value {
+    let action = json!({"id": 1, "kind": "Grow", "cause": "Planned", "from": "1Gi", "to": "1152Mi",
+        "startedAt": "2026-01-01T00:00:00Z", "result": result});
+    json!({"status": {"storageSizing": {"data": {"effectiveSize": "1Gi", "actions": [action]}}}})
+}
+
+#[test]
+fn a_real_api_server_waits_for_the_gate_before_it_stores_the_completion_of_an_action() {
+    let runtime = runtime();
+    let Some(tier) = runtime.block_on(tier()) else { return };
+    let gates = WriteGates::open(&tier.lab, &runtime).expect("gates in the lab");
+    runtime.block_on(async {
+        install_kind(&tier.admin).await;
+        let held = make(&tier.admin).await;
+        gates.register(&tier.admin, &held, "pg-1").await.expect("the webhook is asked");
+        let as_admin = observe::api(&tier.admin, &held, "DynamicStorage").expect("a known kind");
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "headroom.dev/v1alpha1", "kind": "DynamicStorage", "metadata": {"name": "pg"},
+            "spec": {"clusterRef": {"name": "pg"}, "storage": {"limit": "4Gi"}},
+        }))
+        .expect("an object");
+        as_admin.create(&PostParams::default(), &object).await.expect("created");
+        let set = |result: &'static str| {
+            let as_operator = observe::api(&tier.operator, &held, "DynamicStorage").expect("a known kind");
+            async move {
+                as_operator.patch_status("pg", &PatchParams::default(), &Patch::Merge(ledger(result))).await
+            }
+        };
+        gates.hold(&held, Gate::BeforeCompletion);
+        set("Running").await.expect("the intent passes");
+        let mut waiting = tokio::spawn(set("Completed"));
+        tokio::time::timeout(Duration::from_secs(2), &mut waiting).await.expect_err("the completion waits");
+        assert!(gates.reached(&held, Gate::BeforeCompletion));
+        assert!(gates.release(&held, Gate::BeforeCompletion));
+        waiting.await.expect("no panic").expect("the completion passes");
+        gates.unregister(&tier.admin, &held).await.expect("the webhook is removed");
+        as_admin.delete("pg", &DeleteParams::default()).await.expect("the end");
+        let namespaces = Api::<Namespace>::all(tier.admin.clone());
+        namespaces.delete(&held, &DeleteParams::default()).await.expect("the end");
     });
 }
 
