@@ -69,6 +69,9 @@ pub struct Fixture {
     pub supervised: bool,
     /// What the Cluster needs for Backups by volume snapshot (`spec.backup.volumeSnapshot`), if it has any.
     pub backups: Option<BackupMode>,
+    /// Whether the admission policy of `deploy/size-at-birth` is installed, so that new claims of the Cluster are born
+    /// with the effective size. Without it (older clusters, a deleted binding) they are born at the Cluster's own size.
+    pub size_at_birth: bool,
     /// Policy of the data volume and of the tablespace.
     pub policy: PolicyFixture,
 }

@@ -32,6 +32,7 @@ fn fixture() -> Fixture {
         enable_pdb: true,
         supervised: false,
         backups: None,
+        size_at_birth: false,
         policy: PolicyFixture {
             limit: Bytes::gibi(40),
             target_buffer: 20,

@@ -35,6 +35,7 @@ pub(super) fn plain(topology: Topology, window: WindowFixture) -> Fixture {
         enable_pdb: true,
         supervised: false,
         backups: None,
+        size_at_birth: false,
         policy: PolicyFixture {
             limit: GI_4,
             target_buffer: 20,

@@ -26,6 +26,7 @@ pub(crate) fn fixture(topology: Topology) -> Fixture {
         enable_pdb: true,
         supervised: false,
         backups: None,
+        size_at_birth: false,
         policy: PolicyFixture {
             limit: Bytes::gibi(4),
             target_buffer: 20,
