@@ -17,7 +17,7 @@ fn deploy(file: &str) -> String {
 }
 
 /// The objects of a file.
-fn objects(file: &str) -> Vec<Value> {
+pub(crate) fn objects(file: &str) -> Vec<Value> {
     let text = deploy(file);
     let documents = text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap());
     documents.collect()

@@ -20,6 +20,7 @@ mod reading;
 mod round_trip;
 mod rules;
 mod schema;
+mod size_at_birth;
 mod structural;
 mod windows;
 mod windows_reference;

@@ -14,6 +14,7 @@
 
 mod tier;
 
+mod births;
 mod growth;
 mod refusals;
 mod rights;

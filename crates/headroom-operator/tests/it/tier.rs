@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock};
 
 pub(crate) use kubelet::{FakeKubelet, Volume};
-pub(crate) use objects::World;
+pub(crate) use objects::{World, manifest, place};
 pub(crate) use operator::Operator;
 
 /// The account of `deploy/operator`.
@@ -56,6 +56,12 @@ pub(crate) async fn tier() -> Option<Tier> {
 }
 
 impl Tier {
+    /// The same API server with the rights of headroom's account.
+    pub(crate) async fn as_account(&self) -> Self {
+        let client = connect::api_client(self.config_as(ACCOUNT).await).expect("a client");
+        Self { client, kubeconfig: self.kubeconfig.clone() }
+    }
+
     /// One call; status and JSON.
     pub(crate) async fn call(
         &self,

@@ -8,7 +8,6 @@ use super::Tier;
 
 /// Headroom's CRD and rights from `deploy/`, and a CRD for Clusters that takes anything.
 pub(super) async fn install(tier: &Tier) {
-    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     for file in [
         "crd/dynamicstorages.headroom.dev.yaml",
         "operator/namespace.yaml",
@@ -18,9 +17,9 @@ pub(super) async fn install(tier: &Tier) {
         "operator/role.yaml",
         "operator/rolebinding.yaml",
         "operator/sync.yaml",
+        "operator/admission-policy.yaml",
     ] {
-        let text = std::fs::read_to_string(deploy.join(file)).expect("a manifest");
-        for object in serde_saphyr::from_multiple::<Value>(&text).expect("YAML") {
+        for object in manifest(file) {
             tier.apply(&place(&object), &object).await;
         }
     }
@@ -45,14 +44,24 @@ pub(super) async fn install(tier: &Tier) {
     }
 }
 
+/// The objects of a file in `deploy/`.
+pub(crate) fn manifest(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(file);
+    let text = std::fs::read_to_string(path).expect("a manifest");
+    serde_saphyr::from_multiple::<Value>(&text).expect("YAML")
+}
+
 /// The path of an object of a manifest.
-fn place(object: &Value) -> String {
+pub(crate) fn place(object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
     let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
     let root = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
     let plural = match kind.as_str() {
         "StorageClass" => "storageclasses".to_owned(),
-        other => other.to_lowercase() + "s",
+        other => match other.to_lowercase().strip_suffix('y') {
+            Some(stem) => format!("{stem}ies"),
+            None => other.to_lowercase() + "s",
+        },
     };
     match text("/metadata/namespace").as_str() {
         "" => format!("{root}/{plural}/{name}"),
@@ -125,12 +134,17 @@ impl World {
         self.tier.patch(&(self.path("clusters", "pg") + "/status"), &status).await;
     }
 
-    /// Makes the claim `pg-1` of 1Gi.
+    /// Makes the claim `pg-1` of 1Gi, owned by the Cluster.
     pub(crate) async fn claim(&self, class: &str, bound: bool) {
+        let cluster = self.tier.get(&self.path("clusters", "pg")).await;
+        let owner = json!({
+            "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "pg", "controller": true,
+            "uid": cluster["metadata"]["uid"],
+        });
         let labels =
             json!({"cnpg.io/cluster": "pg", "cnpg.io/instanceName": "pg-1", "cnpg.io/pvcRole": "PG_DATA"});
         let body = json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "pg-1", "labels": labels},
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "pg-1", "labels": labels, "ownerReferences": [owner]},
             "spec": {
                 "storageClassName": class, "accessModes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": "1Gi"}},
