@@ -5,6 +5,7 @@
 
 pub mod apiserver;
 pub mod backup;
+mod birth;
 pub mod cnpg;
 pub mod custom;
 pub mod drain;
@@ -232,6 +233,12 @@ impl Model {
         answer
     }
 
+    /// A DynamicStorage is stored, with whatever status it carries.
+    pub fn insert_custom(&mut self, custom: custom::Custom) {
+        self.api.insert_custom(custom);
+        self.settle_changes();
+    }
+
     /// A user edits a Cluster.
     pub fn edit_cluster(&mut self, name: &Name, edit: impl FnOnce(&mut Cluster)) {
         self.api.update_cluster(name, edit);
@@ -273,6 +280,11 @@ impl Model {
     /// Sets a LimitRange's maximum per claim.
     pub fn set_limit_range(&mut self, bytes: Option<u64>) {
         self.api.limit_range = bytes;
+    }
+
+    /// Installs the admission policy that sizes claims at birth, or removes it.
+    pub fn set_size_at_birth(&mut self, installed: bool) {
+        self.api.size_at_birth = installed;
     }
 
     /// Sets `allowVolumeExpansion` of the StorageClass.

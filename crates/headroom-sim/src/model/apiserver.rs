@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
+    birth,
     custom::Custom,
     object::{Claim, Cluster, Job, Meta, Name, Pod, PodPhase},
 };
@@ -22,6 +23,8 @@ pub struct ApiServer {
     pub quota: Option<u64>,
     /// Maximum per claim of a LimitRange, in bytes.
     pub limit_range: Option<u64>,
+    /// The admission policy that sizes claims at birth is installed.
+    pub size_at_birth: bool,
     changes: Vec<Change>,
 }
 
@@ -132,6 +135,7 @@ impl ApiServer {
             classes: BTreeMap::new(),
             quota: None,
             limit_range: None,
+            size_at_birth: false,
             changes: Vec::new(),
         }
     }
@@ -183,6 +187,18 @@ impl ApiServer {
         self.pods.values().any(|pod| {
             pod.instance == *instance && matches!(pod.phase, PodPhase::Pending | PodPhase::Running)
         })
+    }
+
+    /// A controller creates a claim; admission may size it first. Several objects that want it give it the largest
+    /// size (experiments G10).
+    pub fn create_claim(&mut self, mut claim: Claim) {
+        if self.size_at_birth
+            && let Some(size) = self.customs.values().filter_map(|custom| birth::size(custom, &claim)).max()
+        {
+            claim.requested = size;
+            claim.requested_text = super::size_text(size).into();
+        }
+        self.insert_claim(claim);
     }
 
     /// A user or controller raises (or lowers) a claim's request, with optional `test` operations on uid and text.

@@ -243,7 +243,7 @@ impl Model {
         self.create_job(cluster, instance, true);
     }
 
-    /// New claims are born at the size in the spec, whatever their siblings have (traces 05, 16; fact 19). Data is
+    /// New claims are asked for at the size in the spec, whatever their siblings have (traces 05, 16; fact 19). Data is
     /// `initializing` at birth, WAL and tablespaces `ready` (experiments G11).
     pub(super) fn create_claims(&mut self, cluster: &Name, instance: &Name) {
         self.create_claims_from(cluster, instance, None);
@@ -260,7 +260,7 @@ impl Model {
                 continue;
             }
             self.disks.remove(&name);
-            self.api.insert_claim(Claim {
+            self.api.create_claim(Claim {
                 meta: named(&name),
                 cluster: cluster.clone(),
                 instance: instance.clone(),

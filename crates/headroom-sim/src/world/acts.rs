@@ -24,6 +24,7 @@ pub(super) const CLUSTER: &str = "pg";
 impl SimWorld {
     pub(super) fn make(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
         self.start_process();
+        self.model.set_size_at_birth(fixture.size_at_birth);
         self.fixture = Some(fixture.clone());
         self.model.create_cluster(&CLUSTER.into(), cluster_spec(fixture, fixture.data));
         self.absorb();

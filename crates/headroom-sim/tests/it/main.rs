@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod birth;
 mod conformance;
 mod determinism;
 mod gates;
