@@ -1,8 +1,8 @@
 //! Repair (design §5 rule 1): a claim smaller than the effective size grows now, without usage, window or slot, since it
 //! completes an action that is already paid for.
 //!
-//! A *pending* claim is never patched (422 until it is bound). Deleting it with its job pays only where the next one is
-//! born larger; until claims are sized at birth it is waited for and patched once bound.
+//! A *pending* claim is never patched (422 until it is bound): it is waited for and patched once bound. Deleting it with
+//! its job would pay only where the next one is born larger, and growth has no right to delete.
 
 use alloc::vec::Vec;
 
