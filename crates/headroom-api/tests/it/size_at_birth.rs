@@ -50,7 +50,10 @@ fn fields(expression: &str, root: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (start, _) in expression.match_indices(root) {
         // `variables.x` and `volume.x` end in names that other roots could end in too.
-        if expression.get(..start).is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric() || c == '.')) {
+        if expression
+            .get(..start)
+            .is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric() || c == '.'))
+        {
             continue;
         }
         let rest = &expression[start + root.len()..];
@@ -136,10 +139,7 @@ fn it_reads_our_kind_and_fails_open() {
     assert_eq!(policy["spec"]["paramKind"], json!({"apiVersion": version, "kind": kind}));
     assert_eq!(policy["spec"]["failurePolicy"], "Ignore");
     assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
-    assert_eq!(
-        binding["spec"]["paramRef"],
-        json!({"selector": {}, "parameterNotFoundAction": "Allow"})
-    );
+    assert_eq!(binding["spec"]["paramRef"], json!({"selector": {}, "parameterNotFoundAction": "Allow"}));
 }
 
 #[test]

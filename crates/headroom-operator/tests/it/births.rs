@@ -74,7 +74,10 @@ fn claim(name: &str, labels: &Value) -> Value {
 }
 
 fn of(cluster: &str, role: &str) -> Value {
-    claim("pg-2", &json!({"cnpg.io/cluster": cluster, "cnpg.io/instanceName": "pg-2", "cnpg.io/pvcRole": role}))
+    claim(
+        "pg-2",
+        &json!({"cnpg.io/cluster": cluster, "cnpg.io/instanceName": "pg-2", "cnpg.io/pvcRole": role}),
+    )
 }
 
 fn data() -> Value {
@@ -126,10 +129,10 @@ async fn a_claim_is_born_with_the_effective_size_of_its_volume() {
     let (world, _guards) = grown(&tier).await;
     assert_eq!(size(&world, &tablespace("hot")).await, "3Gi");
     assert_eq!(size(&world, &requesting(json!(1 << 30), data())).await, "2Gi", "a request in bytes");
-    let stored = tier.create(&world.path("persistentvolumeclaims", ""), &data()).await;
-    assert_eq!(request(&stored), "2Gi", "and not only in a dry run");
     status(&world, "pg", json!({"data": sized("2684354560")})).await;
     born_at(&world, &data(), "2684354560").await;
+    let stored = tier.create(&world.path("persistentvolumeclaims", ""), &data()).await;
+    assert_eq!(request(&stored), "2684354560", "and not only in a dry run");
 }
 
 #[tokio::test]
@@ -233,20 +236,28 @@ async fn the_account_of_the_operator_stays_confined_to_raising_claims() {
     world.capacity("2Gi").await;
     let account = tier.as_account().await;
     let merge = "application/merge-patch+json";
+    let raised = json!({"resources": {"requests": {"storage": "3Gi"}}});
     for (change, words) in [
-        (json!({"metadata": {"labels": {"cnpg.io/cluster": "other"}}}), "may not change labels"),
-        (json!({"metadata": {"ownerReferences": null}}), "may not change labels"),
-        (json!({"metadata": {"annotations": {"a": "b"}}}), "may not change labels"),
+        (
+            json!({"metadata": {"labels": {"cnpg.io/cluster": "other"}}, "spec": raised}),
+            "may not change labels",
+        ),
+        (json!({"metadata": {"ownerReferences": null}, "spec": raised}), "may not change labels"),
+        (json!({"metadata": {"annotations": {"a": "b"}}, "spec": raised}), "may not change labels"),
+        (
+            json!({"metadata": {"annotations": {"a": "b"}}}),
+            "may only raise the request of a claim: 2Gi to 2Gi",
+        ),
     ] {
         let (code, answer) = account.call("PATCH", &path, merge, &change).await;
         let message = answer["message"].as_str().unwrap_or("");
         assert_eq!(code, 403, "{change}: {answer}");
         assert!(message.contains("headroom-claims") && message.contains(words), "{change}: {message}");
     }
-    let (code, answer) = account.call("POST", &world.path("persistentvolumeclaims", ""), "application/json", &data()).await;
+    let (code, answer) =
+        account.call("POST", &world.path("persistentvolumeclaims", ""), "application/json", &data()).await;
     assert_eq!(code, 403, "{answer}");
-    let larger = json!({"spec": {"resources": {"requests": {"storage": "3Gi"}}}});
-    let (code, answer) = account.call("PATCH", &path, merge, &larger).await;
+    let (code, answer) = account.call("PATCH", &path, merge, &json!({"spec": raised})).await;
     assert_eq!((code, request(&answer).as_str()), (200, "3Gi"), "{answer}");
 }
 

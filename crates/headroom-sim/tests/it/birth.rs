@@ -76,7 +76,14 @@ fn a_claim_is_born_with_what_the_status_says_of_its_volume() {
         ("in bytes", &Volume::Data, true, spec(), data("2147483648"), 2 * GIB),
         ("no quantity", &Volume::Data, true, spec(), data("lots"), GIB),
         ("advised", &Volume::Data, true, with("/mode", json!("Advise")), sizing(), GIB),
-        ("above the limit", &Volume::Data, true, with("/storage/limit", json!("1536Mi")), sizing(), 1536 * MIB),
+        (
+            "above the limit",
+            &Volume::Data,
+            true,
+            with("/storage/limit", json!("1536Mi")),
+            sizing(),
+            1536 * MIB,
+        ),
         ("limit below it", &Volume::Data, true, with("/storage/limit", json!("512Mi")), sizing(), GIB),
         (
             "an emergency's",
