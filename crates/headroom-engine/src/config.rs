@@ -26,7 +26,9 @@ pub struct EngineConfig {
     pub asks: u8,
     /// The rest of a session that used up its requests.
     pub exhausted_rest: Span,
-    /// Watches quiet for longer than this are not trusted for a write: a quorum read comes first.
+    /// Watches quiet for longer than this are not trusted for a write: a quorum read comes first. Longer than the 62 s
+    /// and a bit that may lie between two bookmarks of a healthy API server: one a minute, and one 2 s before a watch
+    /// ends and is begun anew.
     pub watch_age: Span,
     /// The first looks after a lease change are spread over at most this (one second per 100 Clusters).
     pub first_look_spread: Span,
@@ -53,7 +55,7 @@ pub struct Rate {
 
 impl EngineConfig {
     /// The defaults: ordinary writes 20/s (burst 40), urgent writes 100/s (burst 100), reads 50/s (burst 100),
-    /// 16 requests and 32 polls in flight, 32 requests per session, else 30 s of rest, watches trusted for 60 s, first
+    /// 16 requests and 32 polls in flight, 32 requests per session, else 30 s of rest, watches trusted for 75 s, first
     /// looks within 10 s, details published after 30 s, every lane served once in 8.
     pub const fn new(resolve: ResolveWindow, digest: DigestStatus) -> Self {
         Self {
@@ -66,7 +68,7 @@ impl EngineConfig {
             max_polls: 32,
             asks: 32,
             exhausted_rest: Span::seconds(30),
-            watch_age: Span::seconds(60),
+            watch_age: Span::seconds(75),
             first_look_spread: Span::seconds(10),
             verdict_delay: Span::seconds(30),
             settle: Span::seconds(30),
