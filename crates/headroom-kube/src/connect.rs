@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -76,28 +77,39 @@ pub fn api_client(config: Config) -> Result<Client, ConnectError> {
     Ok(Client::try_from(config)?)
 }
 
-/// A client for watches that calls `beat` for every bookmark. The watch runtime uses bookmarks itself and passes none on,
-/// but they are the sign that a quiet watch still stands.
+/// Called for every bookmark of a watch.
+pub type Beat = Arc<dyn Fn() + Send + Sync>;
+
+/// A client for watches that calls `beat` for every bookmark.
 ///
 /// # Errors
 /// When the configuration is not usable.
-pub fn watch_client(
-    config: &Config,
-    beat: impl Fn() + Clone + Send + 'static,
-) -> Result<Client, ConnectError> {
-    let listen =
-        tower::util::MapResponseLayer::new(move |response: http::Response<Box<kube::client::DynBody>>| {
-            let beat = beat.clone();
-            response.map(|body| {
-                http_body_util::BodyExt::map_frame(body, move |frame| {
-                    if frame.data_ref().is_some_and(|data| data.starts_with(BOOKMARK)) {
-                        beat();
-                    }
-                    frame
-                })
+pub fn watch_client(config: &Config, beat: Beat) -> Result<Client, ConnectError> {
+    Ok(listening(ClientBuilder::try_from(config.clone())?, beat))
+}
+
+/// Makes the client for watches. The watch runtime uses bookmarks itself and passes none on, but they are the sign that a
+/// quiet watch still stands.
+pub fn listening<S, B>(builder: ClientBuilder<S>, beat: Beat) -> Client
+where
+    S: tower::Service<http::Request<Body>, Response = http::Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<tower::BoxError>,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<tower::BoxError>,
+{
+    let listen = tower::util::MapResponseLayer::new(move |response: http::Response<B>| {
+        let beat = beat.clone();
+        response.map(|body| {
+            http_body_util::BodyExt::map_frame(body, move |frame| {
+                if frame.data_ref().is_some_and(|data| data.starts_with(BOOKMARK)) {
+                    beat();
+                }
+                frame
             })
-        });
-    Ok(ClientBuilder::try_from(config.clone())?.with_layer(&listen).build())
+        })
+    });
+    builder.with_layer(&listen).build()
 }
 
 /// How a line of a watch begins that is a bookmark.
@@ -244,7 +256,7 @@ mod tests {
         let beat = move || {
             counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         };
-        let client = watch_client(&config, beat).expect("a client");
+        let client = watch_client(&config, Arc::new(beat)).expect("a client");
         let request = http::Request::get("/api/v1/pods?watch=true").body(Vec::new()).expect("a request");
         let events = client.request_events::<DynamicObject>(request).await.expect("a watch");
         let kinds: Vec<&str> = Box::pin(events)

@@ -33,4 +33,4 @@ pub mod wal;
 pub mod watch;
 mod words;
 
-pub use kube::{Client, Config};
+pub use kube::{Client, Config, client::ClientBuilder};

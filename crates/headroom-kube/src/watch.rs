@@ -1,5 +1,7 @@
 //! The watches, as one stream of engine events.
 
+use std::sync::Arc;
+
 use futures::{
     Stream, StreamExt as _,
     stream::{BoxStream, SelectAll},
@@ -12,8 +14,8 @@ use kube::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Config,
-    connect::{self, ConnectError},
+    Client,
+    connect::{Beat, ConnectError},
     known::Shared,
     slim::{Claim, Class, Cluster, Pod, Slim, Storage},
     translate::{self, CLAIM_ROLE_LABEL, POD_ROLE_LABEL, Translate},
@@ -45,17 +47,21 @@ pub enum Watched {
 /// Heartbeats that wait for the loop; more are dropped, as the next one says the same.
 const BEATS: usize = 64;
 
-/// All watches, merged. Never ends. A bookmark of a watch is [`Event::Alive`].
+/// All watches, merged, each with a client of its own that calls what it is given for every bookmark
+/// ([`crate::connect::watch_client`]). Never ends. A bookmark of a watch is [`Event::Alive`].
 ///
 /// # Errors
-/// When the configuration is not usable.
-pub fn all(config: &Config, known: &Shared) -> Result<SelectAll<BoxStream<'static, Watched>>, ConnectError> {
+/// When a client cannot be made.
+pub fn all(
+    client: &dyn Fn(Beat) -> Result<Client, ConnectError>,
+    known: &Shared,
+) -> Result<SelectAll<BoxStream<'static, Watched>>, ConnectError> {
     let (beats, alive) = mpsc::channel(BEATS);
     let alive = futures::stream::unfold(alive, |mut alive| async move {
         let kind = alive.recv().await?;
         Some((Watched::Event(Event::Alive(kind)), alive))
     });
-    let source = Source { config, known, beats };
+    let source = Source { client, known, beats };
     Ok(futures::stream::select_all([
         source.one::<Storage>(pages(OTHERS_PER_PAGE))?,
         source.one::<Cluster>(pages(CLUSTERS_PER_PAGE))?,
@@ -68,7 +74,7 @@ pub fn all(config: &Config, known: &Shared) -> Result<SelectAll<BoxStream<'stati
 
 /// What a watch is made of.
 struct Source<'a> {
-    config: &'a Config,
+    client: &'a dyn Fn(Beat) -> Result<Client, ConnectError>,
     known: &'a Shared,
     beats: mpsc::Sender<Kind>,
 }
@@ -79,10 +85,10 @@ impl Source<'_> {
         wanted: watcher::Config,
     ) -> Result<BoxStream<'static, Watched>, ConnectError> {
         let beats = self.beats.clone();
-        let client = connect::watch_client(self.config, move || {
+        let client = (self.client)(Arc::new(move || {
             // Full: the loop has enough signs of life to go through.
             let _ = beats.try_send(T::WATCHED);
-        })?;
+        }))?;
         Ok(translated(watcher(Api::<Slim<T>>::all(client), wanted).default_backoff(), self.known.clone())
             .boxed())
     }

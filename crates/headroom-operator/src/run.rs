@@ -1,10 +1,12 @@
 //! The operator from start to end.
 
+use std::{sync::Arc, time::SystemTime};
+
 use anyhow::Context as _;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream::BoxStream};
 use headroom_engine::Engine;
 use headroom_kube::{
-    Config,
+    Client, Config,
     connect::{self, KubeletTrust},
     events,
     execute::Executor,
@@ -13,7 +15,7 @@ use headroom_kube::{
     lease::{LeaseName, LeaseStore, LeaseTimes},
     usage::Kubelets,
     wal::WalClient,
-    watch,
+    watch::{self, Watched},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -23,9 +25,9 @@ use tokio::{
 use crate::{
     args::OperatorArgs,
     election::Election,
-    http,
+    http::{self, Ask},
     metrics::Metrics,
-    shell::{Inputs, Shell},
+    shell::{Clock, Inputs, Shell},
 };
 
 /// Questions that may wait for the loop.
@@ -93,29 +95,49 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
     let known = Shared::new();
     let kubelets = connect::kubelet_client(&config, &trust)?;
     let instances = connect::instance_client()?;
-    let watches = watch::all(&config, &known)?.boxed();
-    let client = connect::api_client(config)?;
-    let executor = Executor::new(client.clone(), WalClient::new(instances), known.clone());
-    let (sink, sender) = events::sink(client.clone(), known.clone(), identity.clone());
+    let watches = watch::all(&|beat| connect::watch_client(&config, beat), &known)?.boxed();
+    let api = connect::api_client(config)?;
+    let lease = LeaseName { namespace, name: lease_name, identity };
+    let clock: Clock = Arc::new(SystemTime::now);
+    let kubelets = Kubelets::new(api.clone(), kubelets, kubelet_port);
+    operate(Wires { api, kubelets, instances, watches, known, lease, clock, asks: questions }, stop).await;
+    tracing::info!("headroom has stopped");
+    Ok(())
+}
+
+/// What an operator is connected to.
+pub struct Wires {
+    /// The API server, for everything but the watches.
+    pub api: Client,
+    /// The kubelets.
+    pub kubelets: Kubelets,
+    /// The instances' status endpoints.
+    pub instances: Client,
+    /// The watches.
+    pub watches: BoxStream<'static, Watched>,
+    /// What the watches and the answers have told; the watches share it.
+    pub known: Shared,
+    /// The lease, and this process's name in it.
+    pub lease: LeaseName,
+    /// The clock.
+    pub clock: Clock,
+    /// Questions of the HTTP server.
+    pub asks: mpsc::Receiver<Ask>,
+}
+
+/// Works until `stop` is ready, then gives the lease back.
+pub async fn operate(wires: Wires, stop: impl Future<Output = ()>) {
+    let Wires { api, kubelets, instances, watches, known, lease, clock, asks } = wires;
+    let executor = Executor::new(api.clone(), WalClient::new(instances), known.clone());
+    let (sink, sender) = events::sink(api.clone(), known, lease.identity.clone());
     let sender = tokio::spawn(sender);
-    let election = Election::start(LeaseStore::new(
-        client.clone(),
-        LeaseName { namespace, name: lease_name, identity },
-        LeaseTimes::default(),
-    ));
-    let inputs = Inputs { watches, role: election.role.clone(), asks: questions };
-    let mut shell = Shell::new(
-        Engine::new(glue::engine_config()),
-        executor,
-        Kubelets::new(client, kubelets, kubelet_port),
-        sink,
-        Metrics::new(),
-    );
+    let election = Election::start(LeaseStore::new(api, lease, LeaseTimes::default()));
+    let inputs = Inputs { watches, role: election.role.clone(), asks };
+    let engine = Engine::new(glue::engine_config());
+    let mut shell = Shell::new(engine, executor, kubelets, sink, Metrics::new(), clock);
     shell.run(inputs, stop).await;
     election.stop().await;
     sender.abort();
-    tracing::info!("headroom has stopped");
-    Ok(())
 }
 
 /// The host's name and the process id: unique on one host, and told apart between hosts.

@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -26,6 +27,9 @@ use crate::{http::Ask, metrics::Metrics, ready::Readiness};
 /// How long answers are waited for after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// What time it is.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
 /// Everything that the loop works with.
 pub struct Shell {
     /// The operator as a value.
@@ -40,6 +44,7 @@ pub struct Shell {
     pub metrics: Metrics,
     /// Whether the watches stand.
     pub readiness: Readiness,
+    clock: Clock,
     in_flight: FuturesUnordered<BoxFuture<'static, Event>>,
 }
 
@@ -61,6 +66,7 @@ impl Shell {
         kubelets: Kubelets,
         events: Sink,
         metrics: Metrics,
+        clock: Clock,
     ) -> Self {
         Self {
             engine,
@@ -69,6 +75,7 @@ impl Shell {
             events,
             metrics,
             readiness: Readiness::new(),
+            clock,
             in_flight: FuturesUnordered::new(),
         }
     }
@@ -78,7 +85,7 @@ impl Shell {
         let mut stop = pin!(stop);
         loop {
             self.perform_all();
-            let wake = until(self.engine.wake_at());
+            let wake = until(self.engine.wake_at(), (self.clock)());
             // Ordered: stopping first; answers before news, because they end what occupies a slot; the lease before
             // the watches, because it decides whether anything may be sent at all.
             let event = tokio::select! {
@@ -131,8 +138,8 @@ impl Shell {
     fn handle(&mut self, event: Event) {
         self.metrics.happened(&event);
         let key = self.key_of(&event);
+        let now = seconds((self.clock)());
         let engine = &mut self.engine;
-        let now = now();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| engine.handle(event, now))) {
             self.quarantine(key, &*panic);
         }
@@ -140,8 +147,8 @@ impl Shell {
 
     fn perform_all(&mut self) {
         loop {
+            let now = seconds((self.clock)());
             let engine = &mut self.engine;
-            let now = now();
             match catch_unwind(AssertUnwindSafe(|| engine.poll(now))) {
                 Ok(Some(effect)) => self.perform(effect),
                 Ok(None) => return,
@@ -174,9 +181,10 @@ impl Shell {
     fn send(&mut self, ticket: Ticket, request: Request) {
         let executor = self.executor.clone();
         let metrics = self.metrics.clone();
+        let now = seconds((self.clock)());
         self.in_flight.push(Box::pin(async move {
             let begun = Instant::now();
-            let response = executor.execute(&request, now()).await;
+            let response = executor.execute(&request, now).await;
             let summary = Summary::of(&response);
             metrics.answered(&request, summary, begun.elapsed());
             tracing::debug!(?request, ?summary, "answered");
@@ -234,9 +242,9 @@ impl Shell {
     }
 }
 
-/// The clock.
-pub fn now() -> Timestamp {
-    let seconds = match SystemTime::now().duration_since(UNIX_EPOCH) {
+/// A moment of the clock for the engine.
+pub fn seconds(now: SystemTime) -> Timestamp {
+    let seconds = match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds),
     };
@@ -245,12 +253,12 @@ pub fn now() -> Timestamp {
 
 /// How long to sleep until `wake`: at least a little, so that a wake-up that is due cannot spin, and at most a minute, so
 /// that a clock that was set back does not hang it.
-fn until(wake: Option<Timestamp>) -> Duration {
+fn until(wake: Option<Timestamp>, now: SystemTime) -> Duration {
     const SHORTEST: Duration = Duration::from_millis(5);
     const LONGEST: Duration = Duration::from_mins(1);
     let Some(wake) = wake else { return LONGEST };
     let Ok(wake) = u64::try_from(wake.unix()) else { return SHORTEST };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     Duration::from_secs(wake).saturating_sub(now).clamp(SHORTEST, LONGEST)
 }
 

@@ -47,7 +47,7 @@ fn listed(known: &Shared, storages: &[Value]) -> Vec<Watched> {
     events.into_iter().map(Watched::Event).collect()
 }
 
-// The engine reads the real clock, so time is not paused.
+// The clock is the real one, so time is not paused.
 #[tokio::test]
 async fn one_object_that_makes_the_rules_fail_stops_no_other() {
     let (service, mut handle) = tower_test::mock::pair::<http::Request<Body>, http::Response<Body>>();
@@ -61,6 +61,7 @@ async fn one_object_that_makes_the_rules_fail_stops_no_other() {
         Kubelets::new(client.clone(), client, None),
         sink,
         Metrics::new(),
+        Arc::new(SystemTime::now),
     );
     let (lease, role) = watch::channel(Role::Follower);
     lease.send_replace(Role::Leader);
@@ -98,7 +99,9 @@ async fn one_object_that_makes_the_rules_fail_stops_no_other() {
 
 #[test]
 fn a_wake_up_is_neither_a_spin_nor_for_ever() {
-    let later = |seconds: i64| Timestamp::from_unix(now().unix() + seconds);
+    let now = SystemTime::now();
+    let until = |wake| until(wake, now);
+    let later = |more: i64| Timestamp::from_unix(seconds(now).unix() + more);
     assert_eq!(until(None), Duration::from_mins(1));
     assert_eq!(until(Some(later(-100))), Duration::from_millis(5));
     assert_eq!(until(Some(Timestamp::from_unix(-1))), Duration::from_millis(5));
