@@ -3,6 +3,8 @@
 //! One seed is one run: virtual time, one stream of draws per subsystem and object, ordered maps only. [`SimWorld`]
 //! is a [`headroom_scenario::World`] and `Clone`: a run can be forked at any point.
 
+#[cfg(feature = "http")]
+pub mod http;
 pub mod model;
 pub mod world;
 

@@ -205,6 +205,11 @@ impl Model {
         self.steps
     }
 
+    /// Nodes.
+    pub fn nodes(&self) -> &[Name] {
+        &self.nodes
+    }
+
     /// The API server's objects.
     pub fn api(&self) -> &ApiServer {
         &self.api
@@ -239,6 +244,12 @@ impl Model {
         self.settle_changes();
     }
 
+    /// A user edits a DynamicStorage.
+    pub fn edit_storage(&mut self, name: &Name, edit: impl FnOnce(&mut custom::Custom)) {
+        self.api.update_custom(name, edit);
+        self.settle_changes();
+    }
+
     /// A user edits a Cluster.
     pub fn edit_cluster(&mut self, name: &Name, edit: impl FnOnce(&mut Cluster)) {
         self.api.update_cluster(name, edit);
@@ -270,6 +281,11 @@ impl Model {
     /// The driver refuses every growth for a limit of its own, or no longer.
     pub fn set_provider_limit(&mut self, on: bool) {
         self.provider_limit = on;
+    }
+
+    /// Holds a step of the storage until [`Model::let_go`].
+    pub fn hold(&mut self, step: gate::Held) {
+        self.gates.hold(step);
     }
 
     /// Sets a ResourceQuota on `requests.storage`.
@@ -460,4 +476,20 @@ pub fn size_text(bytes: u64) -> String {
         }
     }
     bytes.to_string()
+}
+
+/// A whole quantity in bytes; what else Kubernetes accepts does not occur here.
+pub(crate) fn size_of(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (_, suffix) = text.split_at(digits.len());
+    let unit: u64 = match suffix {
+        "" => 1,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
+        "Pi" => 1 << 50,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }

@@ -7,7 +7,7 @@ mod observe;
 mod operator;
 mod requests;
 mod storage;
-mod translate;
+pub(crate) mod translate;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -167,6 +167,12 @@ impl ApiServer {
         self.version
     }
 
+    /// Counts a write of something that is not modelled, such as a Lease.
+    pub fn next_version(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
     /// What has changed since this was last called.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)

@@ -6,6 +6,7 @@ use headroom_api::v1alpha1::{Mode, VolumeSpec};
 use super::{
     custom::Custom,
     object::{Claim, Volume},
+    size_of,
 };
 
 /// The size that one DynamicStorage gives to a claim about to be stored, where that is larger than what it requests.
@@ -24,28 +25,12 @@ pub(super) fn size(custom: &Custom, claim: &Claim) -> Option<u64> {
         // Its objectSelector leaves WAL volumes out.
         Volume::Wal => return None,
     };
-    let effective = bytes(recorded.effective_size.as_deref()?)?;
+    let effective = size_of(recorded.effective_size.as_deref()?)?;
     Some(effective.min(ceiling(rules)?)).filter(|size| *size > claim.requested)
 }
 
 /// What the spec allows at most.
 fn ceiling(rules: &VolumeSpec) -> Option<u64> {
     let emergency = rules.emergency_grow.emergency_limit.as_ref().filter(|_| rules.emergency_grow.enabled);
-    bytes(&emergency.unwrap_or(&rules.limit).to_string())
-}
-
-/// A whole quantity in bytes; what else Kubernetes accepts does not occur here.
-fn bytes(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let (_, suffix) = text.split_at(digits.len());
-    let unit: u64 = match suffix {
-        "" => 1,
-        "Ki" => 1 << 10,
-        "Mi" => 1 << 20,
-        "Gi" => 1 << 30,
-        "Ti" => 1 << 40,
-        "Pi" => 1 << 50,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
+    size_of(&emergency.unwrap_or(&rules.limit).to_string())
 }

@@ -22,12 +22,12 @@ use crate::model::{
 };
 
 /// The namespace of everything.
-pub(super) const NAMESPACE: &str = "sim";
+pub(crate) const NAMESPACE: &str = "sim";
 /// Virtual time starts at 2026-01-05T12:00:07Z, not on a whole minute.
 pub(super) const START: i64 = 1_767_614_407;
 
 /// The engine's time at `now`.
-pub(super) fn timestamp(now: Millis) -> Timestamp {
+pub(crate) fn timestamp(now: Millis) -> Timestamp {
     Timestamp::from_unix(START + i64::try_from(now / 1000).unwrap_or(i64::MAX - START))
 }
 
