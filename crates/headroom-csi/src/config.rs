@@ -17,6 +17,9 @@ pub struct NodeConfig {
     pub registration_socket: Option<PathBuf>,
     /// Where to serve the gate of the node step.
     pub gate_socket: PathBuf,
+    /// Directory in which each node plugin serves the controller's requests for copies, at `NODE.sock`; the same for all
+    /// processes of the driver.
+    pub copy_sockets: PathBuf,
 }
 
 /// The controller.
@@ -26,8 +29,10 @@ pub struct ControllerConfig {
     pub images: PathBuf,
     /// Where to serve CSI (identity and controller services) to csi-resizer.
     pub csi_socket: PathBuf,
-    /// Where to serve the gate of the controller step.
+    /// Where to serve the gates of the controller step and of the snapshot step.
     pub gate_socket: PathBuf,
+    /// Directory in which the node plugins serve requests for copies.
+    pub copy_sockets: PathBuf,
     /// Sum of all volume sizes in bytes beyond which creation and growth are refused with `OUT_OF_RANGE`. Volumes are
     /// sparse, so this is not the space that they take. `None`: no limit.
     pub capacity_limit: Option<u64>,

@@ -1,15 +1,19 @@
-//! The CSI controller service: volumes are made, grown and removed.
+//! The CSI controller service: volumes are made, grown and removed, and snapshots of them taken.
 
+mod snapshots;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use crate::capability;
-use crate::gate::Gates;
+use crate::gate::{Gates, Step};
 use crate::generated::csi::controller_server::Controller;
 use crate::generated::csi::controller_service_capability::{Rpc, Type, rpc};
 use crate::generated::csi::validate_volume_capabilities_response::Confirmed;
+use crate::generated::csi::volume_content_source::{SnapshotSource, Type as SourceType};
 use crate::generated::csi::{
     ControllerExpandVolumeRequest, ControllerExpandVolumeResponse, ControllerGetCapabilitiesRequest,
     ControllerGetCapabilitiesResponse, ControllerGetVolumeRequest, ControllerGetVolumeResponse,
@@ -19,12 +23,12 @@ use crate::generated::csi::{
     CreateVolumeResponse, DeleteSnapshotRequest, DeleteSnapshotResponse, DeleteVolumeRequest,
     DeleteVolumeResponse, GetCapacityRequest, GetCapacityResponse, ListSnapshotsRequest,
     ListSnapshotsResponse, ListVolumesRequest, ListVolumesResponse, ValidateVolumeCapabilitiesRequest,
-    ValidateVolumeCapabilitiesResponse,
+    ValidateVolumeCapabilitiesResponse, VolumeContentSource,
 };
 use crate::host::Host;
 use crate::operation;
 use crate::size::{Range, wire};
-use crate::store::{About, Claim, Store, Volume};
+use crate::store::{About, Claim, Mark, Store, Volume};
 
 /// Parameters of `CreateVolume` that name the claim, as external-provisioner gives them with `--extra-create-metadata`.
 pub const CLAIM_NAMESPACE: &str = "csi.storage.k8s.io/pvc/namespace";
@@ -44,6 +48,10 @@ struct Parts<H> {
     gates: Arc<Gates>,
     /// Held while volumes change: they are made, grown and removed one after the other, so that the capacity limit holds.
     changing: Mutex<()>,
+    /// Held while snapshots change, which may take as long as a copy; growth does not wait for it.
+    snapshotting: Mutex<()>,
+    /// Directory of the sockets at which node processes copy what they have mounted.
+    copy_sockets: PathBuf,
 }
 
 impl<H> Clone for ControllerService<H> {
@@ -53,33 +61,48 @@ impl<H> Clone for ControllerService<H> {
 }
 
 impl<H: Host> ControllerService<H> {
-    /// The service for the volumes of a store, behind the gates of the controller step.
-    pub fn new(store: Store, host: H, gates: Arc<Gates>) -> Self {
-        Self { parts: Arc::new(Parts { store, host, gates, changing: Mutex::new(()) }) }
+    /// The service for the volumes of a store, behind the gates of the controller step and the snapshot step. Node processes
+    /// serve [copies](crate::frozen) in `copy_sockets`.
+    pub fn new(store: Store, host: H, gates: Arc<Gates>, copy_sockets: &Path) -> Self {
+        let (changing, snapshotting) = (Mutex::new(()), Mutex::new(()));
+        let copy_sockets = copy_sockets.to_owned();
+        Self { parts: Arc::new(Parts { store, host, gates, changing, snapshotting, copy_sockets }) }
     }
 }
 
 impl<H: Host> Parts<H> {
-    async fn create(&self, name: String, range: Range, claim: Option<Claim>) -> Result<Volume, Status> {
+    async fn create(&self, about: About, range: Range) -> Result<Volume, Status> {
         let _changing = self.changing.lock().await;
-        let handle = Store::handle(&name);
+        let handle = Store::handle(&about.name);
         if let Some(volume) = self.store.find(&handle).map_err(operation::internal)? {
-            return if range.fits(volume.capacity) {
-                Ok(volume)
-            } else {
-                let size = volume.capacity;
+            let size = volume.capacity;
+            return if !range.fits(size) {
                 Err(Status::already_exists(format!(
                     "volume {handle} exists with {size} bytes, which do not fit"
                 )))
+            } else if volume.about.snapshot != about.snapshot {
+                Err(Status::already_exists(format!("volume {handle} exists and was made of another source")))
+            } else {
+                Ok(volume)
             };
         }
-        let size = range.size()?;
+        let snapshot = about.snapshot.as_deref().map(|source| self.find_snapshot(source)).transpose()?;
+        let size = match &snapshot {
+            Some(snapshot) => range.size_for(snapshot.size)?,
+            None => range.size()?,
+        };
         self.check_limit(size)?;
-        let about = About { name, claim };
         let image = self.store.prepare(&handle, &about, size).map_err(operation::internal)?;
-        self.host.make_file_system(&image).await.map_err(operation::internal)?;
+        match &snapshot {
+            Some(snapshot) => {
+                self.host.copy_image(&snapshot.image, &image).await.map_err(operation::internal)?;
+                self.store.stretch(&handle, size).map_err(operation::internal)?;
+                self.store.mark(&handle, Mark::Unfilled).map_err(operation::internal)?;
+            }
+            None => self.host.make_file_system(&image).await.map_err(operation::internal)?,
+        }
         self.store.complete(&handle).map_err(operation::internal)?;
-        tracing::info!(volume = handle, size, claim = ?about.claim, "volume made");
+        tracing::info!(volume = handle, size, claim = ?about.claim, snapshot = about.snapshot, "volume made");
         self.find(&handle)
     }
 
@@ -146,15 +169,14 @@ impl<H: Host> Controller for ControllerService<H> {
         for capability in &request.volume_capabilities {
             capability::check(capability).map_err(Status::invalid_argument)?;
         }
-        if request.volume_content_source.is_some() {
-            return Err(Status::invalid_argument("volume_content_source is set: volumes start empty"));
-        }
+        let snapshot = request.volume_content_source.map(source).transpose()?;
         let range = Range::read(request.capacity_range.as_ref())?;
         let parameter = |name: &str| request.parameters.get(name).cloned();
         let claim = parameter(CLAIM_NAMESPACE).zip(parameter(CLAIM_NAME));
         let claim = claim.map(|(namespace, name)| Claim { namespace, name });
-        let (parts, name) = (Arc::clone(&self.parts), request.name);
-        let volume = operation::to_the_end(async move { parts.create(name, range, claim).await }).await?;
+        let about = About { name: request.name, claim, snapshot };
+        let parts = Arc::clone(&self.parts);
+        let volume = operation::to_the_end(async move { parts.create(about, range).await }).await?;
         Ok(Response::new(CreateVolumeResponse { volume: Some(on_the_wire(&volume)) }))
     }
 
@@ -183,7 +205,7 @@ impl<H: Host> Controller for ControllerService<H> {
             capability::check(capability).map_err(Status::invalid_argument)?;
         }
         let subject = self.parts.find(&request.volume_id)?.subject();
-        self.parts.gates.pass(&subject).await?;
+        self.parts.gates.pass(Step::Controller, &subject).await?;
         let (parts, handle) = (Arc::clone(&self.parts), request.volume_id);
         let size = operation::to_the_end(async move { parts.expand(&handle, range).await }).await?;
         Ok(Response::new(ControllerExpandVolumeResponse {
@@ -234,7 +256,13 @@ impl<H: Host> Controller for ControllerService<H> {
         &self,
         _: Request<ControllerGetCapabilitiesRequest>,
     ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
-        let kinds = [rpc::Type::CreateDeleteVolume, rpc::Type::ExpandVolume, rpc::Type::GetCapacity];
+        let kinds = [
+            rpc::Type::CreateDeleteVolume,
+            rpc::Type::ExpandVolume,
+            rpc::Type::GetCapacity,
+            rpc::Type::CreateDeleteSnapshot,
+            rpc::Type::ListSnapshots,
+        ];
         let capabilities = kinds
             .map(|kind| ControllerServiceCapability { r#type: Some(Type::Rpc(Rpc { r#type: kind.into() })) });
         Ok(Response::new(ControllerGetCapabilitiesResponse { capabilities: capabilities.into() }))
@@ -263,23 +291,39 @@ impl<H: Host> Controller for ControllerService<H> {
 
     async fn create_snapshot(
         &self,
-        _: Request<CreateSnapshotRequest>,
+        request: Request<CreateSnapshotRequest>,
     ) -> Result<Response<CreateSnapshotResponse>, Status> {
-        Err(operation::unimplemented("CREATE_DELETE_SNAPSHOT"))
+        let request = request.into_inner();
+        operation::require(&request.name, "name")?;
+        operation::require(&request.source_volume_id, "source_volume_id")?;
+        let (name, source) = (request.name, request.source_volume_id);
+        let snapshot = if let Some(snapshot) = self.parts.taken(&name, &source)? {
+            snapshot
+        } else {
+            let subject = self.parts.find(&source)?.subject();
+            self.parts.gates.pass(Step::Snapshot, &subject).await?;
+            let parts = Arc::clone(&self.parts);
+            operation::to_the_end(async move { parts.take(name, &source).await }).await?
+        };
+        Ok(Response::new(CreateSnapshotResponse { snapshot: Some(snapshots::on_the_wire(&snapshot)) }))
     }
 
     async fn delete_snapshot(
         &self,
-        _: Request<DeleteSnapshotRequest>,
+        request: Request<DeleteSnapshotRequest>,
     ) -> Result<Response<DeleteSnapshotResponse>, Status> {
-        Err(operation::unimplemented("CREATE_DELETE_SNAPSHOT"))
+        let handle = request.into_inner().snapshot_id;
+        operation::require(&handle, "snapshot_id")?;
+        let parts = Arc::clone(&self.parts);
+        operation::to_the_end(async move { parts.remove_snapshot(&handle).await }).await?;
+        Ok(Response::new(DeleteSnapshotResponse {}))
     }
 
     async fn list_snapshots(
         &self,
-        _: Request<ListSnapshotsRequest>,
+        request: Request<ListSnapshotsRequest>,
     ) -> Result<Response<ListSnapshotsResponse>, Status> {
-        Err(operation::unimplemented("LIST_SNAPSHOTS"))
+        self.parts.page(request.get_ref()).map(Response::new)
     }
 
     async fn controller_get_volume(
@@ -297,10 +341,27 @@ impl<H: Host> Controller for ControllerService<H> {
     }
 }
 
+/// The snapshot that a content source names.
+fn source(source: VolumeContentSource) -> Result<String, Status> {
+    match source.r#type {
+        Some(SourceType::Snapshot(SnapshotSource { snapshot_id })) => {
+            operation::require(&snapshot_id, "volume_content_source.snapshot.snapshot_id")?;
+            Ok(snapshot_id)
+        }
+        Some(SourceType::Volume(_)) => Err(Status::invalid_argument(
+            "volume_content_source is a volume: the driver has no capability CLONE_VOLUME",
+        )),
+        None => Err(Status::invalid_argument("volume_content_source names nothing")),
+    }
+}
+
 fn on_the_wire(volume: &Volume) -> crate::generated::csi::Volume {
+    let snapshot = volume.about.snapshot.clone();
+    let source = snapshot.map(|snapshot_id| SourceType::Snapshot(SnapshotSource { snapshot_id }));
     crate::generated::csi::Volume {
         capacity_bytes: wire(volume.capacity),
         volume_id: volume.handle.clone(),
+        content_source: source.map(|source| VolumeContentSource { r#type: Some(source) }),
         ..Default::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Gates: points at which a test holds, or fails, one step of one volume's growth.
+//! Gates: points at which a test holds, or fails, one step of one volume's growth, or its snapshot.
 //!
 //! "Before the controller step" and "before the node step" are moments at which a scenario wants to strike. Watching and
 //! hurrying is a race; a gate is not. A test [holds](Client::hold) the step, [waits until it is
@@ -9,8 +9,8 @@
 //! - A held step blocks its call. The caller's deadline still ends the call; the gate stays *reached* over the caller's
 //!   retries, and a release lets the call that waits, and each later one, pass at once.
 //! - Holds are looked at before failures: a step that is held and fails waits first and is answered the code afterwards.
-//! - The controller step lives in the controller process, the node step in each node's plugin. A [`Client`] is given all
-//!   sockets and asks each; processes without the step say so and are left out.
+//! - The controller step and the snapshot step live in the controller process, the node step in each node's plugin. A
+//!   [`Client`] is given all sockets and asks each; processes without the step say so and are left out.
 //!
 //! The protocol is one JSON object per line over a unix socket, one answer line per command line:
 //! ```text

@@ -66,6 +66,9 @@ pub trait Host: Send + Sync + 'static {
     /// Makes an XFS file system in an image file that nothing uses, whatever it holds.
     async fn make_file_system(&self, image: &Path) -> Result<(), HostError>;
 
+    /// Makes `to` a copy of an image file, as sparse as it, whatever `to` held.
+    async fn copy_image(&self, from: &Path, to: &Path) -> Result<(), HostError>;
+
     /// The loop devices attached to this image, in whichever mount namespace.
     async fn loop_devices(&self, image: &Path) -> Result<Vec<PathBuf>, HostError>;
 
@@ -92,6 +95,13 @@ pub trait Host: Send + Sync + 'static {
 
     /// Grows the XFS file system mounted at `target` to the size of its device. No error if it has that size.
     async fn grow_file_system(&self, target: &Path) -> Result<(), HostError>;
+
+    /// Writes all that the file system mounted at `target` holds to its device and stops every writer until it is
+    /// [thawed](Self::thaw). An error if it is frozen already.
+    async fn freeze(&self, target: &Path) -> Result<(), HostError>;
+
+    /// Lets writers go on. No error if the file system is not frozen.
+    async fn thaw(&self, target: &Path) -> Result<(), HostError>;
 
     /// Space and inodes of the file system mounted at `target`.
     async fn statistics(&self, target: &Path) -> Result<Statistics, HostError>;

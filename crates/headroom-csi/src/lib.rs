@@ -1,14 +1,15 @@
 //! A CSI driver for the lab: volumes are sparse files behind loop devices, with XFS on them.
 //!
 //! It exists to make growth on one Linux machine real and to let tests strike at exact moments of it: volumes really
-//! grow (the file, then the loop device, then the file system), they move between nodes, and [gates](gate) hold or fail
-//! the controller step or the node step of any one volume.
+//! grow (the file, then the loop device, then the file system), they move between nodes, their snapshots are [taken while
+//! the file system is frozen](frozen), and [gates](gate) hold or fail the controller step, the node step or the snapshot of
+//! any one volume.
 //!
 //! Two processes make a driver, both embedded by `headroom-lab`:
-//! - [`run_controller`], once: the CSI controller service for csi-resizer, the provisioner (there is no
-//!   external-provisioner in the lab), and the gate of the controller step.
+//! - [`run_controller`], once: the CSI controller service for csi-resizer and csi-snapshotter, the provisioner (there is no
+//!   external-provisioner in the lab), and the gates of the controller step and the snapshot step.
 //! - [`run_node`], once per node, inside the mount namespace of that node's kubelet: the CSI node service, the kubelet's
-//!   registration socket, and the gate of the node step.
+//!   registration socket, the gate of the node step, and copies of what the node has mounted.
 //!
 //! All processes share one directory of image files, see [`store`].
 //!
@@ -24,6 +25,7 @@
 //!         format!("/var/lib/headroom-lab/n1/kubelet/plugins_registry/{REGISTRATION_SOCKET}").into(),
 //!     ),
 //!     gate_socket: "/var/lib/headroom-lab/n1/gate.sock".into(),
+//!     copy_sockets: "/var/lib/headroom-lab/copy".into(),
 //! };
 //! run_node(config, std::future::pending()).await
 //! # }
@@ -32,6 +34,7 @@
 mod capability;
 mod config;
 pub mod controller;
+pub mod frozen;
 pub mod gate;
 pub mod generated;
 pub mod host;

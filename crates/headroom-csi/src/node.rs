@@ -1,5 +1,7 @@
 //! The CSI node service: volumes are mounted, measured and their file systems grown.
 
+mod copy;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use crate::capability;
-use crate::gate::Gates;
+use crate::gate::{Gates, Step};
 use crate::generated::csi::node_server::Node;
 use crate::generated::csi::node_service_capability::{Rpc, Type, rpc};
 use crate::generated::csi::volume_usage::Unit;
@@ -21,7 +23,7 @@ use crate::generated::csi::{
 use crate::host::{Host, Mount};
 use crate::operation::{self, internal};
 use crate::size::{Range, wire};
-use crate::store::{Store, Volume};
+use crate::store::{Mark, Store, Volume};
 
 /// The node service of one node. Clones share everything.
 #[derive(Debug)]
@@ -56,10 +58,12 @@ impl<H: Host> NodeService<H> {
 impl<H: Host> Parts<H> {
     async fn stage(&self, volume: &Volume, staging: &Path, flags: &[String]) -> Result<(), Status> {
         let _changing = self.changing.lock().await;
+        // Held until it is mounted: the controller copies a volume that nobody has mounted.
+        let _own = operation::lock(&self.store, volume)?;
         let devices = self.devices(volume).await?;
         if let Some(mount) = self.mount_at(staging).await? {
             return if devices.contains(&mount.source) {
-                Ok(())
+                self.fill(volume, staging).await
             } else {
                 let (source, at) = (mount.source.display(), staging.display());
                 Err(Status::failed_precondition(format!(
@@ -86,6 +90,16 @@ impl<H: Host> Parts<H> {
         let options: Vec<String> = own.into_iter().chain(flags.iter().cloned()).collect();
         self.host.mount_image(&volume.image, staging, &options).await.map_err(internal)?;
         tracing::info!(volume = volume.handle, at = %staging.display(), "staged");
+        self.fill(volume, staging).await
+    }
+
+    /// Grows the file system of a volume that was made of a snapshot to the whole volume, once.
+    async fn fill(&self, volume: &Volume, staging: &Path) -> Result<(), Status> {
+        if self.store.is_marked(&volume.handle, Mark::Unfilled) {
+            self.host.grow_file_system(staging).await.map_err(internal)?;
+            self.store.unmark(&volume.handle, Mark::Unfilled).map_err(internal)?;
+            tracing::info!(volume = volume.handle, "file system of a snapshot fills its volume");
+        }
         Ok(())
     }
 
@@ -267,7 +281,7 @@ impl<H: Host> Node for NodeService<H> {
         let range = Range::read(request.capacity_range.as_ref())?;
         let volume = self.parts.find(&request.volume_id)?;
         self.parts.mount_of(&volume, &path).await?;
-        self.parts.gates.pass(&volume.subject()).await?;
+        self.parts.gates.pass(Step::Node, &volume.subject()).await?;
         let parts = Arc::clone(&self.parts);
         let size = operation::to_the_end(async move { parts.expand(&volume, &path, range).await }).await?;
         Ok(Response::new(NodeExpandVolumeResponse { capacity_bytes: wire(size) }))

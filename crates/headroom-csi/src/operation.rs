@@ -1,6 +1,7 @@
 //! What the controller and node services have in common.
 
 use std::error::Error;
+use std::fs::File;
 use std::future::Future;
 
 use tonic::Status;
@@ -26,6 +27,13 @@ pub(crate) fn require(value: &str, field: &str) -> Result<(), Status> {
 pub(crate) fn find(store: &Store, handle: &str) -> Result<Volume, Status> {
     let volume = store.find(handle).map_err(internal)?;
     volume.ok_or_else(|| Status::not_found(format!("there is no volume {handle}")))
+}
+
+/// The volume for oneself until the lock is dropped, or `ABORTED` (CSI: an operation is pending for it).
+pub(crate) fn lock(store: &Store, volume: &Volume) -> Result<File, Status> {
+    let lock = store.lock(volume).map_err(internal)?;
+    let handle = &volume.handle;
+    lock.ok_or_else(|| Status::aborted(format!("volume {handle} is being mounted or copied at this moment")))
 }
 
 /// Runs work to its end even when the caller's deadline is over before: a `mount` that is half done is worse than one that

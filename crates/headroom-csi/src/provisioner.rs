@@ -8,6 +8,7 @@
 mod claim;
 mod persistent_volume;
 mod quantity;
+mod snapshot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +24,13 @@ use kube::runtime::{Controller as Reconciler, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tonic::{Code, Request, Status};
 
-use self::claim::Due;
+use self::claim::{Due, Wanted};
 use self::persistent_volume::Ending;
 use crate::DRIVER_NAME;
 use crate::config::ProvisionerConfig;
 use crate::generated::csi::controller_server::Controller;
-use crate::generated::csi::{CreateVolumeRequest, DeleteVolumeRequest};
+use crate::generated::csi::volume_content_source::{SnapshotSource, Type as SourceType};
+use crate::generated::csi::{DeleteVolumeRequest, VolumeContentSource};
 
 /// How long to wait before trying again what may be better soon.
 const RETRY_SOON: Duration = Duration::from_secs(2);
@@ -63,6 +65,8 @@ pub enum ProvisionerError {
 enum ProvisionError {
     #[error("asking the Kubernetes API: {0}")]
     Api(#[source] Box<kube::Error>),
+    #[error("{0}")]
+    Source(String),
     #[error("{code:?}: {message}", code = .0.code(), message = .0.message())]
     Csi(#[source] Box<Status>),
 }
@@ -130,20 +134,20 @@ async fn provision(
 ) -> Result<Action, ProvisionError> {
     let Some(class) = claim::class_if_ours(&claim) else { return Ok(Action::await_change()) };
     let class = Api::<StorageClass>::all(context.client.clone()).get(class).await?;
-    let request = match claim::due(&claim, &class) {
+    let wanted = match claim::due(&claim, &class) {
         Due::No => return Ok(Action::await_change()),
         Due::Never(why) => {
             context.say(&*claim, EventType::Warning, "ProvisioningFailed", why).await;
             return Ok(Action::await_change());
         }
-        Due::Yes(request) => *request,
+        Due::Yes(wanted) => *wanted,
     };
-    let volume = match create(&context, request).await {
+    let volume = match create(&claim, &context, wanted).await {
         Ok(volume) => persistent_volume::of(&claim, &class, &volume),
-        Err(status) => {
-            let why = format!("{:?}: {}", status.code(), status.message());
-            context.say(&*claim, EventType::Warning, "ProvisioningFailed", why).await;
-            return Err(status.into());
+        Err(error @ ProvisionError::Api(_)) => return Err(error),
+        Err(error @ (ProvisionError::Csi(_) | ProvisionError::Source(_))) => {
+            context.say(&*claim, EventType::Warning, "ProvisioningFailed", error.to_string()).await;
+            return Err(error);
         }
     };
     let name = volume.name_any();
@@ -161,11 +165,24 @@ async fn provision(
 }
 
 async fn create(
+    claim: &PersistentVolumeClaim,
     context: &Context,
-    request: CreateVolumeRequest,
-) -> Result<crate::generated::csi::Volume, Status> {
+    wanted: Wanted,
+) -> Result<crate::generated::csi::Volume, ProvisionError> {
+    let Wanted { mut request, snapshot } = wanted;
+    if let Some(name) = snapshot {
+        let namespace = claim.namespace().unwrap_or_default();
+        let found = snapshot::find(&context.client, &namespace, &name).await?;
+        let snapshot_id = found.map_err(|why| {
+            let what = "error getting handle for DataSource Type VolumeSnapshot by Name";
+            ProvisionError::Source(format!("{what} {name}: {why}"))
+        })?;
+        let r#type = Some(SourceType::Snapshot(SnapshotSource { snapshot_id }));
+        request.volume_content_source = Some(VolumeContentSource { r#type });
+    }
     let answer = context.volumes.create_volume(Request::new(request)).await?.into_inner();
-    answer.volume.ok_or_else(|| Status::internal("CreateVolume answered without a volume"))
+    let volume = answer.volume.ok_or_else(|| Status::internal("CreateVolume answered without a volume"))?;
+    Ok(volume)
 }
 
 /// Removes the volume behind a PersistentVolume that is no longer wanted, then the PersistentVolume.
@@ -218,7 +235,7 @@ fn retry_after(error: &ProvisionError) -> Duration {
         ProvisionError::Csi(status) if matches!(status.code(), Code::InvalidArgument | Code::OutOfRange) => {
             RETRY_LATE
         }
-        ProvisionError::Csi(_) | ProvisionError::Api(_) => RETRY_SOON,
+        ProvisionError::Csi(_) | ProvisionError::Api(_) | ProvisionError::Source(_) => RETRY_SOON,
     }
 }
 

@@ -57,15 +57,18 @@ pub enum RunError {
     Provisioner(#[from] ProvisionerError),
 }
 
-/// Runs one node's plugin until `shutdown` is ready: CSI identity and node services, the kubelet's registration, and the
-/// gate of the node step. Must run in the mount namespace of the node's kubelet, as root.
+/// Runs one node's plugin until `shutdown` is ready: CSI identity and node services, the kubelet's registration, the
+/// gate of the node step, and the controller's requests for copies. Must run in the mount namespace of the node's kubelet, as root.
 ///
 /// # Errors
 /// A socket that cannot be made or fails; an unusable directory of images.
 pub async fn run_node(config: NodeConfig, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
     let store = Store::open(&config.images, None)?;
-    let gates = Arc::new(Gates::new(Step::Node));
+    let gates = Arc::new(Gates::new([Step::Node]));
     let node = NodeService::new(&config.node, store, LinuxHost::new(), Arc::clone(&gates));
+    node.thaw_leftovers().await;
+    let copies = bind(&config.copy_sockets.join(format!("{}.sock", config.node)))?;
+    let copies = crate::frozen::serve(copies, node.clone());
     let csi = Server::builder()
         .add_service(IdentityServer::new(IdentityService))
         .add_service(NodeServer::new(node));
@@ -84,13 +87,14 @@ pub async fn run_node(config: NodeConfig, shutdown: impl Future<Output = ()> + S
     let served = tokio::select! {
         served = futures::future::try_join(csi, registration) => served.map(drop),
         () = crate::gate::serve(gate, gates) => Ok(()),
+        () = copies => Ok(()),
     };
     tracing::info!(node = config.node, "node plugin ends");
     served
 }
 
-/// Runs the controller until `shutdown` is ready: CSI identity and controller services for csi-resizer, the provisioner,
-/// and the gate of the controller step. Needs no root.
+/// Runs the controller until `shutdown` is ready: CSI identity and controller services for csi-resizer and
+/// csi-snapshotter, the provisioner, and the gates of the controller step and the snapshot step. Needs no root.
 ///
 /// # Errors
 /// A socket that cannot be made or fails; an unusable directory of images; an unusable kubeconfig.
@@ -99,8 +103,9 @@ pub async fn run_controller(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let store = Store::open(&config.images, config.capacity_limit)?;
-    let gates = Arc::new(Gates::new(Step::Controller));
-    let controller = ControllerService::new(store, LinuxHost::new(), Arc::clone(&gates));
+    let gates = Arc::new(Gates::new([Step::Controller, Step::Snapshot]));
+    let controller =
+        ControllerService::new(store, LinuxHost::new(), Arc::clone(&gates), &config.copy_sockets);
     let provisioner = match &config.provisioner {
         Some(provisioner) => Some(Provisioner::connect(provisioner, controller.clone()).await?),
         None => None,

@@ -65,6 +65,21 @@ impl Range {
         }
     }
 
+    /// As [`size`](Self::size), for a volume that is made of a snapshot of `least` bytes. Without a size it gets just these.
+    ///
+    /// # Errors
+    /// `OUT_OF_RANGE`: also when the snapshot does not fit (CSI, `CreateVolume`: a volume must not be smaller than its
+    /// source).
+    pub fn size_for(self, least: u64) -> Result<u64, Status> {
+        let asked = if self.required == 0 { self.limit.unwrap_or(least) } else { self.required };
+        if asked < least {
+            return Err(Status::out_of_range(format!(
+                "{asked} bytes are fewer than the {least} bytes of the snapshot; request at least its restoreSize"
+            )));
+        }
+        Self { required: self.required.max(least), ..self }.size()
+    }
+
     /// Whether a volume that exists with this size is one that the range asks for.
     pub fn fits(self, size: u64) -> bool {
         self.required <= size && self.limit.is_none_or(|limit| size <= limit)
@@ -117,6 +132,24 @@ mod tests {
         check(300 * MIB - 1, 0, Err(Code::OutOfRange));
         check(0, 299 * MIB, Err(Code::OutOfRange));
         check(i64::MAX, 0, Err(Code::OutOfRange));
+    }
+
+    #[test]
+    fn a_volume_of_a_snapshot_is_at_least_as_large() {
+        let check = |required, limit, expected: Result<i64, Code>| {
+            let range = CapacityRange { required_bytes: required * MIB, limit_bytes: limit * MIB };
+            let size = Range::read(Some(&range)).and_then(|range| range.size_for(1024 << 20));
+            let size = size.map(|size| wire(size) / MIB).map_err(|status| status.code());
+            assert_eq!(size, expected, "{required} {limit}");
+        };
+        check(0, 0, Ok(1024));
+        check(0, 4096, Ok(1024));
+        check(1024, 0, Ok(1024));
+        check(2048, 0, Ok(2048));
+        check(2048, 2048, Ok(2048));
+        check(1023, 0, Err(Code::OutOfRange));
+        check(1023, 4096, Err(Code::OutOfRange));
+        check(0, 1023, Err(Code::OutOfRange));
     }
 
     #[test]

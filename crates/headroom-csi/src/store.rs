@@ -2,12 +2,16 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `HANDLE.json` | the volume's name and the claim it was made for |
+//! | `HANDLE.json` | the volume's name, the claim it was made for, the snapshot it was made of |
 //! | `HANDLE.img.new` | an image whose file system is being made; of no use to anyone else |
 //! | `HANDLE.img` | the volume; its length *is* the volume's capacity |
+//! | `HANDLE.unfilled`, `HANDLE.frozen` | a [`Mark`] of the volume |
+//! | `HANDLE.snap`, `.snap.json`, `.snap.new` | a snapshot, in the same manner |
 //!
 //! The image appears under its name by one `rename` after its file system is complete, so a process that is killed at any
 //! point leaves nothing that looks like a volume and is none.
+
+mod snapshots;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::gate::Subject;
+
+pub use self::snapshots::{Snapshot, SnapshotAbout};
 
 /// Why the directory of the volumes is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +64,29 @@ pub struct About {
     pub name: String,
     /// The claim that it was made for.
     pub claim: Option<Claim>,
+    /// Handle of the snapshot that it was made of.
+    #[serde(default)]
+    pub snapshot: Option<String>,
+}
+
+/// What stays to be done for a volume, also when the process that began it dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Its file system may be smaller than its image, because it was made of a snapshot: the first mount grows it.
+    Unfilled,
+    /// Its file system is frozen while it is copied: the node process thaws it.
+    Frozen,
+}
+
+impl Mark {
+    const ALL: [Self; 2] = [Self::Unfilled, Self::Frozen];
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Unfilled => "unfilled",
+            Self::Frozen => "frozen",
+        }
+    }
 }
 
 /// A PersistentVolumeClaim.
@@ -163,6 +192,14 @@ impl Store {
         Ok(image)
     }
 
+    /// Sets the size of a prepared image in bytes.
+    ///
+    /// # Errors
+    /// It cannot be made that large.
+    pub fn stretch(&self, handle: &str, capacity: u64) -> Result<(), StoreError> {
+        resize(&self.path(handle, "img.new"), capacity)
+    }
+
     /// Makes the prepared image a volume.
     ///
     /// # Errors
@@ -177,9 +214,69 @@ impl Store {
     /// # Errors
     /// The file cannot be made larger, for example because the machine's file system has no such size.
     pub fn grow(&self, volume: &Volume, capacity: u64) -> Result<(), StoreError> {
+        resize(&volume.image, capacity)
+    }
+
+    /// Takes the volume for oneself among all processes, until the lock is dropped: to mount it, or to copy it while nobody
+    /// has it mounted. `None`: another one has it now.
+    ///
+    /// # Errors
+    /// The image cannot be opened or locked.
+    pub fn lock(&self, volume: &Volume) -> Result<Option<File>, StoreError> {
         let image = &volume.image;
-        let file = OpenOptions::new().write(true).open(image).map_err(failed("opening", image))?;
-        file.set_len(capacity).map_err(failed("growing", image))
+        let file = File::open(image).map_err(failed("opening", image))?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed("locking", image)(error.into())),
+        }
+    }
+
+    /// Marks a volume. Marking twice is marking once.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn mark(&self, handle: &str, mark: Mark) -> Result<(), StoreError> {
+        let path = self.path(handle, mark.suffix());
+        File::create(&path).map(drop).map_err(failed("making", &path))
+    }
+
+    /// Whether a volume is marked.
+    pub fn is_marked(&self, handle: &str, mark: Mark) -> bool {
+        self.path(handle, mark.suffix()).exists()
+    }
+
+    /// Takes a mark off. No error if it is not there.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn unmark(&self, handle: &str, mark: Mark) -> Result<(), StoreError> {
+        remove(&self.path(handle, mark.suffix()))
+    }
+
+    /// The volumes with this mark.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn marked(&self, mark: Mark) -> Result<Vec<Volume>, StoreError> {
+        let handles = self.handles(mark.suffix())?;
+        handles.iter().filter_map(|handle| self.find(handle).transpose()).collect()
+    }
+
+    /// Handles of the files with this suffix, in order.
+    fn handles(&self, suffix: &str) -> Result<Vec<String>, StoreError> {
+        let listed = || -> io::Result<Vec<String>> {
+            let mut handles = Vec::new();
+            for entry in fs::read_dir(&self.directory)? {
+                let path = entry?.path();
+                let handle = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| is_handle(stem));
+                let of_kind = path.extension().is_some_and(|extension| extension == suffix);
+                handles.extend(handle.filter(|_| of_kind).map(str::to_owned));
+            }
+            handles.sort();
+            Ok(handles)
+        };
+        listed().map_err(failed("listing", &self.directory))
     }
 
     /// Removes all files of a volume, also of one that was never completed. No error if there are none.
@@ -191,19 +288,27 @@ impl Store {
             return Ok(());
         }
         // The image first: what is left after a crash is then no volume.
-        for suffix in ["img", "img.new", "json"] {
-            let path = self.path(handle, suffix);
-            match fs::remove_file(&path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed("removing", &path)(error)),
-            }
-        }
-        Ok(())
+        let marks = Mark::ALL.map(Mark::suffix);
+        ["img", "img.new", "json"]
+            .iter()
+            .chain(&marks)
+            .try_for_each(|suffix| remove(&self.path(handle, suffix)))
     }
 
     fn path(&self, handle: &str, suffix: &str) -> PathBuf {
         self.directory.join(format!("{handle}.{suffix}"))
+    }
+}
+
+fn resize(image: &Path, capacity: u64) -> Result<(), StoreError> {
+    let file = OpenOptions::new().write(true).open(image).map_err(failed("opening", image))?;
+    file.set_len(capacity).map_err(failed("sizing", image))
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path)(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -192,13 +192,15 @@ pub(crate) struct GateArgs {
     pub(crate) action: GateAction,
 }
 
-/// The step of a growth that a gate stands before.
+/// The step that a gate stands before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GateStep {
     /// The volume itself becomes larger (asked for by csi-resizer)
     Controller,
     /// The file system becomes larger (asked for by the kubelet)
     Node,
+    /// A snapshot is taken of the volume (asked for by csi-snapshotter)
+    Snapshot,
 }
 
 /// Which volume a gate is for; none given: every volume.
@@ -273,6 +275,8 @@ pub(crate) struct CsiNodeArgs {
     pub(crate) registration_socket: PathBuf,
     #[arg(long)]
     pub(crate) gate_socket: PathBuf,
+    #[arg(long)]
+    pub(crate) copy_sockets: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -283,6 +287,8 @@ pub(crate) struct CsiControllerArgs {
     pub(crate) csi_socket: PathBuf,
     #[arg(long)]
     pub(crate) gate_socket: PathBuf,
+    #[arg(long)]
+    pub(crate) copy_sockets: PathBuf,
     #[arg(long)]
     pub(crate) kubeconfig: PathBuf,
 }

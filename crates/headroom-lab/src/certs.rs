@@ -155,6 +155,8 @@ fn control_plane_requests() -> Vec<Request> {
         request("dns", "headroom-lab:dns", &masters, &[]),
         request("csi", "headroom-lab:csi", &masters, &[]),
         request("resizer", "headroom-lab:resizer", &masters, &[]),
+        request("snapshotter", "headroom-lab:snapshotter", &masters, &[]),
+        request("snapshot-controller", "headroom-lab:snapshot-controller", &masters, &[]),
     ]
 }
 

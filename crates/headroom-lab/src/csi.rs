@@ -21,6 +21,7 @@ pub(crate) fn node(args: &CsiNodeArgs) -> Result<ExitCode> {
         csi_socket: args.csi_socket.clone(),
         registration_socket: Some(args.registration_socket.clone()),
         gate_socket: args.gate_socket.clone(),
+        copy_sockets: args.copy_sockets.clone(),
     };
     serve(async |shutdown| run_node(config, shutdown).await)
 }
@@ -32,6 +33,7 @@ pub(crate) fn controller(args: &CsiControllerArgs) -> Result<ExitCode> {
         images: args.images.clone(),
         csi_socket: args.csi_socket.clone(),
         gate_socket: args.gate_socket.clone(),
+        copy_sockets: args.copy_sockets.clone(),
         capacity_limit: None,
         provisioner: Some(ProvisionerConfig { kubeconfig: args.kubeconfig.clone() }),
     };
@@ -99,6 +101,7 @@ impl From<&GateStep> for Step {
         match step {
             GateStep::Controller => Self::Controller,
             GateStep::Node => Self::Node,
+            GateStep::Snapshot => Self::Snapshot,
         }
     }
 }

@@ -68,6 +68,7 @@ fn end_processes(layout: &Layout) -> Result<()> {
         for process in &found {
             process.signal(Signal::KILL);
         }
+        mount_namespace::thaw(layout);
         found
     })
 }

@@ -9,6 +9,9 @@ use crate::layout::Layout;
 use crate::parts::Programs;
 use crate::{enter, run};
 
+const APPLY: [&str; 6] =
+    ["apply", "--server-side", "--force-conflicts", "--field-manager=headroom-lab", "-f", "-"];
+
 /// kubectl as the lab's administrator.
 #[derive(Debug, Clone)]
 pub(crate) struct Kubectl {
@@ -40,8 +43,12 @@ impl Kubectl {
 
     /// Applies manifests. The server does the merge, which large CRDs need.
     pub(crate) fn apply(&self, manifests: &str) -> Result<()> {
-        let args = ["apply", "--server-side", "--force-conflicts", "--field-manager=headroom-lab", "-f", "-"];
-        run::output_with_input(&mut self.command(&args), manifests).map(drop)
+        run::output_with_input(&mut self.command(&APPLY), manifests).map(drop)
+    }
+
+    /// Applies manifests again until that succeeds, once what they need is there.
+    pub(crate) fn until_applied(&self, what: &str, limit: Duration, manifests: &str) -> Result<()> {
+        self.until_input(what, limit, &APPLY, manifests)
     }
 
     /// Asks again until the answer satisfies.

@@ -140,6 +140,10 @@ impl Layout {
     pub(crate) fn controller_gate(&self) -> PathBuf {
         self.path("gates/controller.sock")
     }
+    /// Directory in which the nodes' storage plugins copy volumes for the storage controller.
+    pub(crate) fn copy_sockets(&self) -> PathBuf {
+        self.path("copy")
+    }
     /// Gate socket of a node's storage plugin.
     pub(crate) fn node_gate(&self, node: Node) -> PathBuf {
         self.path("gates").join(format!("{}.sock", node.name()))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::layout::{Layout, Node};
-use crate::{files, run};
+use crate::{enter, files, run};
 
 /// Host path → directory below the node's own directory.
 const BOUND: [(&str, &str); 6] = [
@@ -69,6 +69,28 @@ fn script(own: &Path) -> String {
     format!("{}\nmount --make-rshared /\n", binds.join("\n"))
 }
 
+/// Thaws the volumes of the nodes, when a storage plugin was killed while it copied one. A frozen file system keeps its
+/// writers alive, whatever kills them, and outlives its mounts.
+pub(crate) fn thaw(layout: &Layout) {
+    if !any_frozen(&layout.volumes()) {
+        return;
+    }
+    let namespaces = std::fs::read_dir(layout.path("mount-namespaces")).into_iter().flatten();
+    for namespace in namespaces.filter_map(|entry| Some(entry.ok()?.path())) {
+        // Fails where nothing is frozen, which is nearly everywhere.
+        run::succeeds(&mut enter::command(None, Some(&namespace), ["sh", "-c", THAW]));
+    }
+}
+
+const THAW: &str = r#"awk '$5 ~ "^/var/lib/kubelet/" && / - xfs \/dev\/loop/ {print $5}' /proc/self/mountinfo |
+while read -r target; do fsfreeze --unfreeze "$target"; done"#;
+
+/// Whether a storage plugin has left the mark that it froze a volume.
+fn any_frozen(volumes: &Path) -> bool {
+    let files = std::fs::read_dir(volumes).into_iter().flatten().filter_map(Result::ok);
+    files.map(|file| file.path()).any(|file| file.extension().is_some_and(|extension| extension == "frozen"))
+}
+
 /// Mount points at or below a directory in this process's mount namespace, deepest first.
 pub(crate) fn mounts_below(dir: &Path) -> Result<Vec<PathBuf>> {
     let table = files::read(Path::new("/proc/self/mountinfo"))?;
@@ -92,6 +114,7 @@ fn parse_mountinfo(table: &str, dir: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const TABLE: &str = "26 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
@@ -108,6 +131,16 @@ mod tests {
             parse_mountinfo(TABLE, Path::new("/var/lib/headroom-lab-2")),
             [Path::new("/var/lib/headroom-lab-2/a b")]
         );
+    }
+
+    #[test]
+    fn volumes_are_thawed_only_when_one_was_frozen() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!any_frozen(&dir.path().join("absent")));
+        std::fs::write(dir.path().join("pvc-1.img"), "").unwrap();
+        assert!(!any_frozen(dir.path()));
+        std::fs::write(dir.path().join("pvc-1.frozen"), "").unwrap();
+        assert!(any_frozen(dir.path()));
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn kube_proxy(layout: &Layout, node: Node, config: &Path) -> Result<String> {
 
 /// The storage plugin, in the mount namespace of its kubelet: what it mounts must be seen there.
 fn csi(layout: &Layout, node: Node, own: &str) -> Vec<String> {
-    let (images, gate) = (layout.volumes(), layout.node_gate(node));
+    let (images, gate, copies) = (layout.volumes(), layout.node_gate(node), layout.copy_sockets());
     let words = [
         own.to_owned(),
         "csi-node".to_owned(),
@@ -110,6 +110,7 @@ fn csi(layout: &Layout, node: Node, own: &str) -> Vec<String> {
         format!("--csi-socket=/var/lib/kubelet/plugins/{DRIVER_NAME}/csi.sock"),
         format!("--registration-socket=/var/lib/kubelet/plugins_registry/{REGISTRATION_SOCKET}"),
         format!("--gate-socket={}", gate.display()),
+        format!("--copy-sockets={}", copies.display()),
     ];
     words.to_vec()
 }

@@ -23,6 +23,7 @@ pub(crate) const KUBERNETES: &str = "v1.36.3";
 pub(crate) struct Programs {
     kubernetes: PathBuf,
     resizer: PathBuf,
+    snapshotter: PathBuf,
     dns: PathBuf,
 }
 
@@ -30,7 +31,12 @@ impl Programs {
     /// Paths in the cache, whether or not they are built.
     pub(crate) fn new(layout: &Layout) -> Self {
         let dir = |module: &go::Module| layout.cache.join(module.cache_name());
-        Self { kubernetes: dir(&go::KUBERNETES), resizer: dir(&go::RESIZER), dns: dir(&go::DNS) }
+        Self {
+            kubernetes: dir(&go::KUBERNETES),
+            resizer: dir(&go::RESIZER),
+            snapshotter: dir(&go::SNAPSHOTTER),
+            dns: dir(&go::DNS),
+        }
     }
     /// A program of Kubernetes.
     pub(crate) fn kubernetes(&self, program: &str) -> String {
@@ -39,6 +45,14 @@ impl Programs {
     /// csi-resizer.
     pub(crate) fn resizer(&self) -> String {
         self.resizer.join("csi-resizer").display().to_string()
+    }
+    /// csi-snapshotter or snapshot-controller.
+    pub(crate) fn snapshotter(&self, program: &str) -> String {
+        self.snapshotter.join(program).display().to_string()
+    }
+    /// The CRDs of snapshots.
+    pub(crate) fn snapshot_crds(&self) -> Vec<PathBuf> {
+        go::SNAPSHOTTER.cached_files(&self.snapshotter)
     }
     /// CoreDNS.
     pub(crate) fn dns(&self) -> String {
@@ -74,6 +88,7 @@ pub(crate) fn everything(layout: &Layout, progress: &Progress) -> Result<Images>
     let rest = ["kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl"];
     go::ensure(layout, progress, &go::KUBERNETES, &rest)?;
     go::ensure(layout, progress, &go::RESIZER, &["csi-resizer"])?;
+    go::ensure(layout, progress, &go::SNAPSHOTTER, &["csi-snapshotter", "snapshot-controller"])?;
     go::ensure(layout, progress, &go::DNS, &["coredns"])?;
     Ok(Images { pause: pause::ensure(layout, progress)?, postgres: postgres::ensure(layout, progress)? })
 }

@@ -109,7 +109,7 @@ impl Lab<'_> {
         let programs = &self.programs;
         self.progress.run("start controllers, DNS and storage", || {
             files::create_dir(&self.layout.volumes())?;
-            addons::apply(&kubectl)?;
+            addons::apply(&kubectl, programs)?;
             self.start(control_plane::controller_parts(self.layout, programs)?)?;
             self.start(addons::parts(self.layout, programs, &self.own)?)
         })?;

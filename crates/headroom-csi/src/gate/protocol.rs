@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::code::Code;
 
-/// The step of a growth that a gate stands before.
+/// The step that a gate stands before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
@@ -15,6 +15,8 @@ pub enum Step {
     Controller,
     /// `NodeExpandVolume`: the file system becomes larger. Asked for by the kubelet.
     Node,
+    /// `CreateSnapshot`: the volume is copied. Asked for by csi-snapshotter. Its gates select the volume, not the snapshot.
+    Snapshot,
 }
 
 impl fmt::Display for Step {
@@ -22,6 +24,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Controller => "controller",
             Self::Node => "node",
+            Self::Snapshot => "snapshot",
         })
     }
 }

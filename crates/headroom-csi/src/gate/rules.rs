@@ -36,13 +36,13 @@ impl VolumeSelector {
     }
 }
 
-/// The gates before one step, in the process that does the step.
+/// The gates before the steps of one process.
 ///
 /// Shared by the gRPC service, which [passes](Gates::pass) through it, and the gate socket, which [obeys](Gates::obey)
 /// its commands.
 #[derive(Debug)]
 pub struct Gates {
-    step: Step,
+    steps: Vec<Step>,
     state: Mutex<State>,
     /// Sent to after every change of `state`; those who wait look again.
     changed: watch::Sender<()>,
@@ -65,9 +65,9 @@ struct Rule {
 }
 
 impl Gates {
-    /// No gates before `step` yet.
-    pub fn new(step: Step) -> Self {
-        Self { step, state: Mutex::default(), changed: watch::Sender::new(()) }
+    /// No gates yet before these steps, which the process does.
+    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { steps: steps.into_iter().collect(), state: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     /// Waits while the step of this volume is held, then answers the code that it shall fail with, if any.
@@ -76,24 +76,24 @@ impl Gates {
     ///
     /// # Errors
     /// The status that a matching failure asks for.
-    pub async fn pass(&self, subject: &Subject) -> Result<(), Status> {
-        let mut waiting = Waiting { gates: self, subject, at: Vec::new() };
+    pub async fn pass(&self, step: Step, subject: &Subject) -> Result<(), Status> {
+        let mut waiting = Waiting { gates: self, step, subject, at: Vec::new() };
         let mut changed = self.changed.subscribe();
         while waiting.stopped() {
-            tracing::info!(step = %self.step, volume = subject.handle, "held at the gate");
+            tracing::info!(%step, volume = subject.handle, "held at the gate");
             if changed.changed().await.is_err() {
                 break;
             }
         }
         waiting.leave();
         let mut state = self.state();
-        let failure = state.fail(subject);
-        state.note(self.step, subject, if failure.is_some() { Happened::Failed } else { Happened::Passed });
+        let failure = state.fail(step, subject);
+        state.note(step, subject, if failure.is_some() { Happened::Failed } else { Happened::Passed });
         drop(state);
         self.changed.send_replace(());
         match failure {
             Some((code, message)) => {
-                tracing::info!(step = %self.step, volume = subject.handle, %code, "failed by the gate");
+                tracing::info!(%step, volume = subject.handle, %code, "failed by the gate");
                 Err(Status::new(code.to_tonic(), message))
             }
             None => Ok(()),
@@ -104,7 +104,7 @@ impl Gates {
     pub async fn obey(&self, command: Command) -> Answer {
         let answer = match command {
             Command::Hold { step, volume } => self.here(step, || self.state().hold(step, volume)),
-            Command::Release { step, volume } => self.here(step, || self.state().release(&volume)),
+            Command::Release { step, volume } => self.here(step, || self.state().release(step, &volume)),
             Command::Fail { step, volume, code, message, times } => {
                 self.here(step, || self.state().set_failure(step, volume, (code, message), times))
             }
@@ -118,8 +118,8 @@ impl Gates {
             Command::Events { after } => Answer::Events {
                 events: self.state().events.iter().filter(|event| event.number > after).cloned().collect(),
             },
-            Command::WaitReached { step, volume, attempts, timeout_ms } if step == self.step => {
-                return self.wait_reached(&volume, attempts, Duration::from_millis(timeout_ms)).await;
+            Command::WaitReached { step, volume, attempts, timeout_ms } if self.steps.contains(&step) => {
+                return self.wait_reached(step, &volume, attempts, Duration::from_millis(timeout_ms)).await;
             }
             Command::WaitReached { .. } => Answer::NotHere,
         };
@@ -127,13 +127,19 @@ impl Gates {
         answer
     }
 
-    async fn wait_reached(&self, volume: &VolumeSelector, attempts: u32, timeout: Duration) -> Answer {
+    async fn wait_reached(
+        &self,
+        step: Step,
+        volume: &VolumeSelector,
+        attempts: u32,
+        timeout: Duration,
+    ) -> Answer {
         let mut changed = self.changed.subscribe();
         let deadline = Instant::now() + timeout;
         loop {
-            let Some(gate) = self.state().most_met(volume) else {
+            let Some(gate) = self.state().most_met(step, volume) else {
                 return Answer::Refused {
-                    why: format!("no gate holds or fails the {} step of {volume}; hold it first", self.step),
+                    why: format!("no gate holds or fails the {step} step of {volume}; hold it first"),
                 };
             };
             if gate.attempts >= attempts {
@@ -147,7 +153,7 @@ impl Gates {
     }
 
     fn here(&self, step: Step, act: impl FnOnce() -> Answer) -> Answer {
-        if step == self.step { act() } else { Answer::NotHere }
+        if self.steps.contains(&step) { act() } else { Answer::NotHere }
     }
 
     /// The state is a list of plain values that no panic can leave half-changed, so a poisoned lock is still good.
@@ -159,6 +165,7 @@ impl Gates {
 /// One call on its way through the gates. Dropped while it waits, it takes itself off the counts of waiting calls.
 struct Waiting<'a> {
     gates: &'a Gates,
+    step: Step,
     subject: &'a Subject,
     /// Ids of the holds that this call waits at, or waited at.
     at: Vec<u64>,
@@ -170,7 +177,7 @@ impl Waiting<'_> {
         let mut state = self.gates.state();
         let mut stopped = false;
         let mut newly = false;
-        for rule in state.rules.iter_mut().filter(|rule| rule.is(Kind::Hold, self.subject)) {
+        for rule in state.rules.iter_mut().filter(|rule| rule.is(Kind::Hold, self.step, self.subject)) {
             stopped = true;
             if !self.at.contains(&rule.id) {
                 self.at.push(rule.id);
@@ -180,7 +187,7 @@ impl Waiting<'_> {
             }
         }
         if newly {
-            state.note(self.gates.step, self.subject, Happened::Held);
+            state.note(self.step, self.subject, Happened::Held);
         }
         drop(state);
         if newly {
@@ -202,15 +209,19 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.at.is_empty() {
             self.leave();
-            self.gates.state().note(self.gates.step, self.subject, Happened::GaveUp);
+            self.gates.state().note(self.step, self.subject, Happened::GaveUp);
             self.gates.changed.send_replace(());
         }
     }
 }
 
 impl Rule {
-    fn is(&self, kind: Kind, subject: &Subject) -> bool {
-        self.gate.kind == kind && self.gate.volume.matches(subject)
+    fn is(&self, kind: Kind, step: Step, subject: &Subject) -> bool {
+        self.has(kind, step) && self.gate.volume.matches(subject)
+    }
+
+    fn has(&self, kind: Kind, step: Step) -> bool {
+        self.gate.kind == kind && self.gate.step == step
     }
 
     fn meet(&mut self) {
@@ -221,14 +232,14 @@ impl Rule {
 
 impl State {
     fn hold(&mut self, step: Step, volume: VolumeSelector) -> Answer {
-        if !self.rules.iter().any(|rule| rule.gate.kind == Kind::Hold && rule.gate.volume == volume) {
+        if !self.rules.iter().any(|rule| rule.has(Kind::Hold, step) && rule.gate.volume == volume) {
             self.add(Kind::Hold, step, volume, None, None);
         }
         Answer::Done
     }
 
-    fn release(&mut self, volume: &VolumeSelector) -> Answer {
-        let ends = |rule: &Rule| rule.gate.kind == Kind::Hold && rule.gate.volume == *volume;
+    fn release(&mut self, step: Step, volume: &VolumeSelector) -> Answer {
+        let ends = |rule: &Rule| rule.has(Kind::Hold, step) && rule.gate.volume == *volume;
         let Some(rule) = self.rules.iter().find(|rule| ends(rule)) else {
             return Answer::Refused { why: format!("{volume} is not held; `list` names the holds") };
         };
@@ -244,7 +255,7 @@ impl State {
         status: (Code, String),
         times: Option<u32>,
     ) -> Answer {
-        self.rules.retain(|rule| rule.gate.kind != Kind::Fail || rule.gate.volume != volume);
+        self.rules.retain(|rule| !rule.has(Kind::Fail, step) || rule.gate.volume != volume);
         self.add(Kind::Fail, step, volume, Some(status), times);
         Answer::Done
     }
@@ -263,18 +274,18 @@ impl State {
     }
 
     /// The answer of the oldest failure for this volume that has calls left, and one call less of it.
-    fn fail(&mut self, subject: &Subject) -> Option<(Code, String)> {
-        let rule = self
-            .rules
-            .iter_mut()
-            .find(|rule| rule.is(Kind::Fail, subject) && rule.gate.remaining.is_none_or(|left| left > 0))?;
+    fn fail(&mut self, step: Step, subject: &Subject) -> Option<(Code, String)> {
+        let rule = self.rules.iter_mut().find(|rule| {
+            rule.is(Kind::Fail, step, subject) && rule.gate.remaining.is_none_or(|left| left > 0)
+        })?;
         rule.gate.remaining = rule.gate.remaining.map(|left| left - 1);
         rule.meet();
         rule.status.clone()
     }
 
-    fn most_met(&self, volume: &VolumeSelector) -> Option<Gate> {
-        let same = self.rules.iter().map(|rule| &rule.gate).filter(|gate| gate.volume == *volume);
+    fn most_met(&self, step: Step, volume: &VolumeSelector) -> Option<Gate> {
+        let gates = self.rules.iter().map(|rule| &rule.gate);
+        let same = gates.filter(|gate| gate.step == step && gate.volume == *volume);
         same.max_by_key(|gate| gate.attempts).cloned()
     }
 

@@ -30,6 +30,12 @@ impl Host for LinuxHost {
             .map(drop)
     }
 
+    async fn copy_image(&self, from: &Path, to: &Path) -> Result<(), HostError> {
+        // Shares the blocks where the machine's file system can, else copies what the holes leave.
+        let options = ["--reflink=auto", "--sparse=auto", "--"].map(OsStr::new);
+        run("cp", options.into_iter().chain([from.as_os_str(), to.as_os_str()])).await.map(drop)
+    }
+
     async fn loop_devices(&self, image: &Path) -> Result<Vec<PathBuf>, HostError> {
         let options = ["--noheadings", "--raw", "--output", "NAME", "--associated"].map(OsStr::new);
         let listed = run("losetup", options.into_iter().chain([image.as_os_str()])).await?;
@@ -84,6 +90,18 @@ impl Host for LinuxHost {
 
     async fn grow_file_system(&self, target: &Path) -> Result<(), HostError> {
         run("xfs_growfs", [OsStr::new("-d"), target.as_os_str()]).await.map(drop)
+    }
+
+    async fn freeze(&self, target: &Path) -> Result<(), HostError> {
+        run("fsfreeze", [OsStr::new("--freeze"), target.as_os_str()]).await.map(drop)
+    }
+
+    async fn thaw(&self, target: &Path) -> Result<(), HostError> {
+        match run("fsfreeze", [OsStr::new("--unfreeze"), target.as_os_str()]).await {
+            // FITHAW of a file system that is not frozen (ioctl_fsfreeze).
+            Err(HostError::Failed { said, .. }) if said.contains("Invalid argument") => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     async fn statistics(&self, target: &Path) -> Result<Statistics, HostError> {

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt;
 
-use super::quantity;
+use super::{quantity, snapshot};
 use crate::DRIVER_NAME;
 use crate::controller::{CLAIM_NAME, CLAIM_NAMESPACE};
 use crate::generated::csi::volume_capability::access_mode::Mode;
@@ -27,7 +27,16 @@ pub(super) enum Due {
     /// Not as it is written, for this reason.
     Never(String),
     /// With this request.
-    Yes(Box<CreateVolumeRequest>),
+    Yes(Box<Wanted>),
+}
+
+/// What is asked for a claim.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wanted {
+    /// The request, without a source.
+    pub(super) request: CreateVolumeRequest,
+    /// Name of the VolumeSnapshot, in the claim's namespace, that the volume starts from.
+    pub(super) snapshot: Option<String>,
 }
 
 /// The StorageClass of a claim that waits for this driver.
@@ -45,17 +54,34 @@ pub(super) fn due(claim: &PersistentVolumeClaim, class: &StorageClass) -> Due {
     if waits && !claim.annotations().contains_key(SELECTED_NODE) {
         return Due::No;
     }
-    match request(claim, class) {
-        Ok(request) => Due::Yes(Box::new(request)),
+    match source(claim).and_then(|snapshot| Ok(Wanted { request: request(claim, class)?, snapshot })) {
+        Ok(wanted) => Due::Yes(Box::new(wanted)),
         Err(why) => Due::Never(why),
     }
 }
 
+/// The VolumeSnapshot that a claim names as its source. The apiserver fills in `dataSourceRef` where only `dataSource` was
+/// given.
+fn source(claim: &PersistentVolumeClaim) -> Result<Option<String>, String> {
+    let Some(spec) = &claim.spec else { return Ok(None) };
+    let (group, kind, name) = match (&spec.data_source_ref, &spec.data_source) {
+        (Some(source), _) if source.namespace.is_some() && source.namespace != claim.namespace() => {
+            return Err("the claim's data source is in another namespace".to_owned());
+        }
+        (Some(source), _) => (source.api_group.as_deref(), &source.kind, &source.name),
+        (None, Some(source)) => (source.api_group.as_deref(), &source.kind, &source.name),
+        (None, None) => return Ok(None),
+    };
+    if group == Some(snapshot::GROUP) && kind == "VolumeSnapshot" {
+        return Ok(Some(name.clone()));
+    }
+    Err(format!(
+        "the claim's data source is a {kind}; volumes of this driver start empty or from a VolumeSnapshot"
+    ))
+}
+
 fn request(claim: &PersistentVolumeClaim, class: &StorageClass) -> Result<CreateVolumeRequest, String> {
     let spec = claim.spec.as_ref().ok_or("the claim has no spec")?;
-    if spec.data_source.is_some() || spec.data_source_ref.is_some() {
-        return Err("the claim has a data source; volumes of this driver start empty".to_owned());
-    }
     if spec.volume_mode.as_deref() == Some("Block") {
         return Err("volumeMode Block: volumes of this driver are file systems".to_owned());
     }

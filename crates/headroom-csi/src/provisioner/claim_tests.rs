@@ -53,13 +53,35 @@ fn a_claim_is_ours_when_its_annotation_names_the_driver_and_it_waits() {
     check_ours(None, |claim| claim["spec"]["storageClassName"] = Value::Null);
 }
 
+/// What the claim is due for, after a change.
+#[track_caller]
+fn wanted(change: impl FnOnce(&mut Value)) -> Wanted {
+    match due(&claim(change), &class("Immediate")) {
+        Due::Yes(wanted) => *wanted,
+        other @ (Due::No | Due::Never(_)) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_snapshot_is_named_by_either_field() {
+    let source = json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s"});
+    for fields in [&["dataSource"][..], &["dataSourceRef"], &["dataSource", "dataSourceRef"]] {
+        let wanted = wanted(|claim| {
+            for field in fields {
+                claim["spec"][*field] = source.clone();
+            }
+        });
+        assert_eq!(wanted.snapshot.as_deref(), Some("s"), "{fields:?}");
+    }
+    let here = json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s", "namespace": "default"});
+    assert_eq!(wanted(|claim| claim["spec"]["dataSourceRef"] = here).snapshot.as_deref(), Some("s"));
+}
+
 #[test]
 fn the_request_names_size_claim_and_mount_options() {
     let limits = json!({"requests": {"storage": "1536Mi"}, "limits": {"storage": "2Gi"}});
-    let Due::Yes(request) = due(&claim(|claim| claim["spec"]["resources"] = limits), &class("Immediate"))
-    else {
-        panic!("the claim is due");
-    };
+    let Wanted { request, snapshot } = wanted(|claim| claim["spec"]["resources"] = limits);
+    assert_eq!((snapshot, &request.volume_content_source), (None, &None));
     assert_eq!(request.name, "pvc-u-1");
     assert_eq!(request.capacity_range, Some(CapacityRange { required_bytes: 3 << 29, limit_bytes: 2 << 30 }));
     assert_eq!(request.parameters[CLAIM_NAMESPACE], "default");
@@ -88,10 +110,17 @@ fn check_never(why: &str, change: impl FnOnce(&mut Value)) {
 
 #[test]
 fn what_a_volume_cannot_be_is_never_due() {
-    check_never("data source", |claim| {
-        claim["spec"]["dataSource"] = json!({"kind": "VolumeSnapshot", "name": "s"});
+    check_never("data source is a PersistentVolumeClaim", |claim| {
+        claim["spec"]["dataSource"] = json!({"kind": "PersistentVolumeClaim", "name": "s"});
     });
-    check_never("data source", |claim| claim["spec"]["dataSourceRef"] = json!({"kind": "Any", "name": "s"}));
+    check_never("data source is a Any", |claim| {
+        claim["spec"]["dataSourceRef"] =
+            json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "Any", "name": "s"});
+    });
+    check_never("another namespace", |claim| {
+        let source = json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s", "namespace": "other"});
+        claim["spec"]["dataSourceRef"] = source;
+    });
     check_never("volumeMode Block", |claim| claim["spec"]["volumeMode"] = "Block".into());
     check_never("ReadWriteMany", |claim| claim["spec"]["accessModes"] = json!(["ReadWriteMany"]));
     check_never("requests no storage", |claim| claim["spec"]["resources"] = json!({}));

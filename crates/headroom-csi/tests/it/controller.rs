@@ -241,7 +241,13 @@ async fn what_is_not_named_as_a_capability_is_unimplemented() {
     let kinds = named.into_inner().capabilities.into_iter().map(|one| match one.r#type.unwrap() {
         Type::Rpc(rpc) => rpc.r#type(),
     });
-    let expected = [rpc::Type::CreateDeleteVolume, rpc::Type::ExpandVolume, rpc::Type::GetCapacity];
+    let expected = [
+        rpc::Type::CreateDeleteVolume,
+        rpc::Type::ExpandVolume,
+        rpc::Type::GetCapacity,
+        rpc::Type::CreateDeleteSnapshot,
+        rpc::Type::ListSnapshots,
+    ];
     assert!(kinds.eq(expected));
     check_code(driver.controller.list_volumes(ListVolumesRequest::default()).await, Code::Unimplemented);
 }

@@ -1,6 +1,6 @@
 //! A machine without root: loop devices and mounts are entries of a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub(crate) mounts: Vec<(&'static str, Mount)>,
     /// Sizes of file systems by device.
     pub(crate) file_systems: BTreeMap<PathBuf, u64>,
+    /// Devices whose file system is frozen.
+    pub(crate) frozen: BTreeSet<PathBuf>,
     /// What was changed, in order.
     pub(crate) log: Vec<String>,
     /// The next change that begins so fails.
@@ -68,10 +70,14 @@ impl Machine {
         device
     }
 
+    fn device_at(&self, target: &Path) -> PathBuf {
+        let (_, mount) = self.mounts.iter().find(|(_, mount)| mount.target == target).unwrap();
+        mount.source.clone()
+    }
+
     /// The size of the file system mounted at a path.
     pub(crate) fn size_at(&self, target: &str) -> u64 {
-        let mount = self.mounts.iter().find(|(_, mount)| mount.target == Path::new(target)).unwrap();
-        self.file_systems[&mount.1.source]
+        self.file_systems[&self.device_at(Path::new(target))]
     }
 }
 
@@ -79,6 +85,18 @@ impl Machine {
 impl Host for FakeHost {
     async fn make_file_system(&self, _: &Path) -> Result<(), HostError> {
         self.change("mkfs".to_owned()).map(drop)
+    }
+
+    async fn copy_image(&self, from: &Path, to: &Path) -> Result<(), HostError> {
+        let name = from.file_name().unwrap().to_str().unwrap();
+        let machine = self.change(format!("copy {name}"))?;
+        let used = |(device, (image, _)): (&PathBuf, &(PathBuf, u64))| {
+            image == from && machine.mounts.iter().any(|(_, mount)| mount.source == *device)
+        };
+        let device = machine.loops.iter().find(|one| used(*one)).map(|(device, _)| device);
+        assert!(device.is_none_or(|device| machine.frozen.contains(device)), "{name} is written to");
+        std::fs::copy(from, to).unwrap();
+        Ok(())
     }
 
     async fn loop_devices(&self, image: &Path) -> Result<Vec<PathBuf>, HostError> {
@@ -151,10 +169,23 @@ impl Host for FakeHost {
 
     async fn grow_file_system(&self, target: &Path) -> Result<(), HostError> {
         let mut machine = self.change(format!("growfs {}", target.display()))?;
-        let (_, mount) = machine.mounts.iter().find(|(_, mount)| mount.target == target).unwrap();
-        let device = mount.source.clone();
+        let device = machine.device_at(target);
         let size = machine.loops[&device].1;
         machine.file_systems.insert(device, size);
+        Ok(())
+    }
+
+    async fn freeze(&self, target: &Path) -> Result<(), HostError> {
+        let mut machine = self.change(format!("freeze {}", target.display()))?;
+        let device = machine.device_at(target);
+        assert!(machine.frozen.insert(device), "frozen already");
+        Ok(())
+    }
+
+    async fn thaw(&self, target: &Path) -> Result<(), HostError> {
+        let mut machine = self.change(format!("thaw {}", target.display()))?;
+        let device = machine.device_at(target);
+        machine.frozen.remove(&device);
         Ok(())
     }
 

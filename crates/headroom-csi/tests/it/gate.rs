@@ -16,26 +16,39 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// One controller process and two node processes, as far as gates go.
 struct Processes {
-    controller: Arc<Gates>,
-    n1: Arc<Gates>,
-    n2: Arc<Gates>,
+    controller: Gated,
+    n1: Gated,
+    n2: Gated,
     sockets: Vec<PathBuf>,
     _directory: tempfile::TempDir,
+}
+
+/// The gates of a process, and the step that its calls do.
+#[derive(Clone)]
+struct Gated {
+    gates: Arc<Gates>,
+    step: Step,
+}
+
+impl Gated {
+    async fn pass(&self, subject: &Subject) -> Result<(), Status> {
+        self.gates.pass(self.step, subject).await
+    }
 }
 
 impl Processes {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut sockets = Vec::new();
-        let mut start = |name: &str, step| {
-            let gates = Arc::new(Gates::new(step));
+        let mut start = |name: &str, steps: &[Step]| {
+            let gates = Arc::new(Gates::new(steps.iter().copied()));
             let socket = directory.path().join(name);
             tokio::spawn(serve(UnixListener::bind(&socket).unwrap(), Arc::clone(&gates)));
             sockets.push(socket);
-            gates
+            Gated { gates, step: steps[0] }
         };
-        let controller = start("controller", Step::Controller);
-        let (n1, n2) = (start("n1", Step::Node), start("n2", Step::Node));
+        let controller = start("controller", &[Step::Controller, Step::Snapshot]);
+        let (n1, n2) = (start("n1", &[Step::Node]), start("n2", &[Step::Node]));
         Self { controller, n1, n2, sockets, _directory: directory }
     }
 
@@ -53,12 +66,12 @@ fn subject(handle: &str) -> Subject {
 }
 
 /// A call that goes through the gates in a task of its own.
-fn call(gates: &Arc<Gates>, handle: &str) -> tokio::task::JoinHandle<Result<(), Status>> {
-    let (gates, subject) = (Arc::clone(gates), subject(handle));
+fn call(gates: &Gated, handle: &str) -> tokio::task::JoinHandle<Result<(), Status>> {
+    let (gates, subject) = (gates.clone(), subject(handle));
     tokio::spawn(async move { gates.pass(&subject).await })
 }
 
-async fn passes(gates: &Arc<Gates>, handle: &str) -> bool {
+async fn passes(gates: &Gated, handle: &str) -> bool {
     tokio::time::timeout(LONG, gates.pass(&subject(handle))).await.unwrap().is_ok()
 }
 
@@ -136,6 +149,29 @@ async fn a_call_held_twice_passes_after_both_releases() {
     assert_eq!((any.attempts, any.waiting, held.is_finished()), (1, 1, false));
     client.release(Step::Controller, &VolumeSelector::Any).await.unwrap();
     assert!(tokio::time::timeout(LONG, held).await.unwrap().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn the_gates_of_one_step_leave_the_other_steps_of_the_process_alone() {
+    let (processes, volume) = (Processes::new(), VolumeSelector::Handle("a".into()));
+    let client = processes.client();
+    let snapshots = Gated { step: Step::Snapshot, ..processes.controller.clone() };
+    client.hold(Step::Snapshot, &volume).await.unwrap();
+    let held = call(&snapshots, "a");
+    client.wait_reached(Step::Snapshot, &volume, LONG).await.unwrap().unwrap();
+    assert!(passes(&processes.controller, "a").await);
+    let missing = client.wait_reached(Step::Controller, &volume, LONG).await;
+    assert!(matches!(missing, Err(GateError::Refused { .. })), "{missing:?}");
+    assert!(matches!(client.release(Step::Controller, &volume).await, Err(GateError::Refused { .. })));
+    client.hold(Step::Controller, &volume).await.unwrap();
+    assert_eq!(client.release(Step::Snapshot, &volume).await.unwrap(), 1);
+    assert!(tokio::time::timeout(LONG, held).await.unwrap().unwrap().is_ok());
+    let code = "UNAVAILABLE".parse().unwrap();
+    client.fail(Step::Snapshot, &volume, code, "", None).await.unwrap();
+    client.fail(Step::Controller, &volume, code, "", Some(0)).await.unwrap();
+    client.release(Step::Controller, &volume).await.unwrap();
+    assert!(!passes(&snapshots, "a").await);
+    assert!(passes(&processes.controller, "a").await);
 }
 
 #[tokio::test]
@@ -249,7 +285,7 @@ async fn a_socket_without_a_process_is_an_error() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_blocking_client_does_all_the_same() {
     let processes = Processes::new();
-    let (client, n1) = (processes.blocking(), Arc::clone(&processes.n1));
+    let (client, n1) = (processes.blocking(), processes.n1.clone());
     let volume = VolumeSelector::claim("default", "claim-of-a");
     let held = call(&n1, "b");
     assert!(held.await.unwrap().is_ok());

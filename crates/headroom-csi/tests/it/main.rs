@@ -8,3 +8,4 @@ mod generated;
 mod node;
 mod real;
 mod requests;
+mod snapshot;

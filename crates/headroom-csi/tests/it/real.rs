@@ -1,18 +1,22 @@
 //! The driver's real processes on the real machine: sockets, loop devices, XFS.
 
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use headroom_csi::generated::csi::controller_client::ControllerClient;
 use headroom_csi::generated::csi::identity_client::IdentityClient;
 use headroom_csi::generated::csi::node_client::NodeClient;
 use headroom_csi::generated::csi::{
-    DeleteVolumeRequest, GetPluginCapabilitiesRequest, GetPluginInfoRequest, NodeGetVolumeStatsRequest,
-    NodeUnpublishVolumeRequest, NodeUnstageVolumeRequest, ProbeRequest,
+    DeleteSnapshotRequest, DeleteVolumeRequest, GetPluginCapabilitiesRequest, GetPluginInfoRequest,
+    NodeGetVolumeStatsRequest, NodeStageVolumeRequest, NodeUnpublishVolumeRequest, NodeUnstageVolumeRequest,
+    ProbeRequest,
 };
 use headroom_csi::generated::registration::registration_client::RegistrationClient;
 use headroom_csi::generated::registration::{InfoRequest, RegistrationStatus};
+use headroom_csi::host::{Host, LinuxHost};
 use headroom_csi::{
     ControllerConfig, DRIVER_NAME, NodeConfig, REGISTRATION_SOCKET, run_controller, run_node,
 };
@@ -20,6 +24,7 @@ use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::requests::{GIB, check_code, create, expand, node_expand, publish, stage};
+use crate::snapshot::{restore, snapshot};
 
 /// A directory of the test's own, with the driver's three processes as tasks.
 struct Machine {
@@ -34,6 +39,7 @@ impl Machine {
             images: at("images"),
             csi_socket: at("controller.sock"),
             gate_socket: at("controller.gate"),
+            copy_sockets: at("copy"),
             capacity_limit: None,
             provisioner: None,
         };
@@ -45,6 +51,7 @@ impl Machine {
                 csi_socket: at(&format!("{node}.sock")),
                 registration_socket: Some(at(&registration_socket(node))),
                 gate_socket: at(&format!("{node}.gate")),
+                copy_sockets: at("copy"),
             };
             tokio::spawn(async { run_node(config, std::future::pending()).await.unwrap() });
         }
@@ -115,8 +122,10 @@ fn unable() -> Option<&'static str> {
         return Some("needs loop devices (/dev/loop-control is not there)");
     }
     let has = |program: &str| ["/sbin", "/usr/sbin"].iter().any(|at| Path::new(at).join(program).exists());
-    if !has("mkfs.xfs") || !has("losetup") {
-        return Some("needs mkfs.xfs and losetup (Debian: apt-get install xfsprogs mount)");
+    if !has("mkfs.xfs") || !has("losetup") || !has("fsfreeze") {
+        return Some(
+            "needs mkfs.xfs, losetup and fsfreeze (Debian: apt-get install xfsprogs mount util-linux)",
+        );
     }
     None
 }
@@ -194,4 +203,145 @@ async fn a_real_volume_is_written_grows_while_mounted_and_moves() {
 
 fn unstage(staging: &str) -> NodeUnstageVolumeRequest {
     NodeUnstageVolumeRequest { volume_id: "pvc-1".into(), staging_target_path: staging.into() }
+}
+
+/// Appends one numbered line after the other, without a sync, until it is told to stop.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    written: Arc<AtomicU64>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Writer {
+    fn start(path: PathBuf) -> Self {
+        let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&written));
+        let thread = std::thread::spawn(move || {
+            let mut file = std::fs::File::create(path).unwrap();
+            while !stopped.load(Ordering::Relaxed) {
+                let number = count.load(Ordering::Acquire);
+                file.write_all(format!("{number:>15}\n").as_bytes()).unwrap();
+                count.store(number + 1, Ordering::Release);
+            }
+        });
+        Self { stop, written, thread }
+    }
+
+    /// How many lines are written, at least one.
+    async fn written(&self) -> u64 {
+        loop {
+            match self.written.load(Ordering::Acquire) {
+                0 => tokio::task::yield_now().await,
+                lines => return lines,
+            }
+        }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+    }
+}
+
+/// The lines of a [`Writer`] in a copy: all up to some number, and nothing else.
+fn lines(path: &str) -> u64 {
+    let text = std::fs::read_to_string(PathBuf::from(path).join("lines")).unwrap();
+    let count = u64::try_from(text.lines().count()).unwrap();
+    assert!(text.lines().enumerate().all(|(at, line)| line.trim() == at.to_string()), "a line is not whole");
+    assert_eq!(u64::try_from(text.len()).unwrap(), count * 16);
+    count
+}
+
+#[tokio::test]
+async fn a_real_snapshot_of_a_volume_in_use_is_one_moment_of_it_and_fills_a_larger_volume() {
+    if let Some(why) = unable() {
+        writeln!(std::io::stderr(), "skipped: real::a_real_snapshot…: {why}").unwrap();
+        return;
+    }
+    let machine = Machine::start();
+    let [source, same, larger, grown] = ["source", "same", "larger", "grown"].map(|name| machine.path(name));
+    let _unmount = Unmount([&source, &same, &larger, &grown].map(Clone::clone).to_vec());
+    let mut controller = ControllerClient::new(machine.channel("controller.sock").await);
+    let mut n1 = NodeClient::new(machine.channel("n1.sock").await);
+    let mut n2 = NodeClient::new(machine.channel("n2.sock").await);
+    let stage_of =
+        |volume: &str, staging: &str| NodeStageVolumeRequest { volume_id: volume.into(), ..stage(staging) };
+
+    controller.create_volume(create("pvc-1", GIB)).await.unwrap();
+    n1.node_stage_volume(stage(&source)).await.unwrap();
+    let kept = vec![7; 32 << 20];
+    std::fs::write(PathBuf::from(&source).join("kept"), &kept).unwrap();
+    let writer = Writer::start(PathBuf::from(&source).join("lines"));
+    let before = writer.written().await;
+    let taken = controller.create_snapshot(snapshot("s-1", "pvc-1")).await.unwrap().into_inner();
+    let after = writer.written().await;
+    assert_eq!(taken.snapshot.map(|taken| (taken.size_bytes, taken.ready_to_use)), Some((GIB, true)));
+    // The controller's step of a growth, whose node step is still to come.
+    controller.controller_expand_volume(expand(2 * GIB)).await.unwrap();
+    controller.create_snapshot(snapshot("s-2", "pvc-1")).await.unwrap();
+    writer.stop();
+    let image = std::fs::metadata(PathBuf::from(machine.path("images")).join("s-1.snap")).unwrap();
+    assert!(image.blocks() * 512 < 1 << 29, "the copy is not sparse: {} blocks", image.blocks());
+
+    // All are mounted at once, beside the volume that they are copies of.
+    let restored = [("pvc-2", &same, "s-1", 1), ("pvc-3", &larger, "s-1", 2), ("pvc-4", &grown, "s-2", 2)];
+    for (volume, staging, from, gib) in restored {
+        controller.create_volume(restore(volume, gib * GIB, from)).await.unwrap();
+        n2.node_stage_volume(stage_of(volume, staging)).await.unwrap();
+        assert!(std::fs::read(PathBuf::from(staging).join("kept")).unwrap() == kept, "{volume}");
+        let request = NodeGetVolumeStatsRequest {
+            volume_id: volume.into(),
+            volume_path: staging.clone(),
+            ..Default::default()
+        };
+        let usage = n2.node_get_volume_stats(request).await.unwrap().into_inner().usage;
+        assert!(usage[0].total < gib * GIB && usage[0].total > gib * GIB * 9 / 10, "{volume} {usage:?}");
+    }
+    check_code(controller.create_volume(restore("pvc-5", GIB, "s-2")).await, Code::OutOfRange);
+    assert!((before..=after).contains(&lines(&same)), "{before} {} {after}", lines(&same));
+    assert_eq!(lines(&larger), lines(&same));
+    assert!(lines(&grown) >= lines(&same) && lines(&source) >= lines(&grown));
+    std::fs::write(PathBuf::from(&larger).join("new"), &kept).unwrap();
+
+    n1.node_unstage_volume(unstage(&source)).await.unwrap();
+    // Nobody has it mounted now.
+    controller.create_snapshot(snapshot("s-3", "pvc-1")).await.unwrap();
+    for (volume, staging) in [("pvc-2", &same), ("pvc-3", &larger), ("pvc-4", &grown)] {
+        let unstage = NodeUnstageVolumeRequest { volume_id: volume.into(), ..unstage(staging) };
+        n2.node_unstage_volume(unstage).await.unwrap();
+    }
+    for volume in ["pvc-1", "pvc-2", "pvc-3", "pvc-4"] {
+        let delete = DeleteVolumeRequest { volume_id: volume.into(), ..Default::default() };
+        controller.delete_volume(delete).await.unwrap();
+    }
+    for snapshot_id in ["s-1", "s-2", "s-3"] {
+        let delete = DeleteSnapshotRequest { snapshot_id: snapshot_id.into(), ..Default::default() };
+        controller.delete_snapshot(delete).await.unwrap();
+    }
+    assert_eq!(std::fs::read_dir(machine.path("images")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn thawing_what_is_not_frozen_is_no_error_and_freezing_twice_is_one() {
+    if let Some(why) = unable() {
+        writeln!(std::io::stderr(), "skipped: real::thawing…: {why}").unwrap();
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let (image, target) = (directory.path().join("image"), directory.path().join("mounted"));
+    std::fs::File::create(&image).unwrap().set_len(300 << 20).unwrap();
+    std::fs::create_dir(&target).unwrap();
+    let _unmount = Unmount(vec![target.to_str().unwrap().to_owned()]);
+    let host = LinuxHost::new();
+    host.make_file_system(&image).await.unwrap();
+    host.mount_image(&image, &target, &[]).await.unwrap();
+    host.thaw(&target).await.unwrap();
+    host.freeze(&target).await.unwrap();
+    let twice = host.freeze(&target).await;
+    for _ in 0..2 {
+        host.thaw(&target).await.unwrap();
+    }
+    assert!(twice.is_err());
+    std::fs::write(target.join("file"), "written").unwrap();
+    host.unmount(&target).await.unwrap();
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use headroom_csi::controller::{CLAIM_NAME, CLAIM_NAMESPACE, ControllerService};
+use headroom_csi::frozen;
 use headroom_csi::gate::{Answer, Gates, Step};
 use headroom_csi::generated::csi::controller_client::ControllerClient;
 use headroom_csi::generated::csi::controller_server::ControllerServer;
@@ -16,6 +17,7 @@ use headroom_csi::generated::csi::{
 };
 use headroom_csi::node::NodeService;
 use headroom_csi::store::Store;
+use tokio::net::UnixListener;
 use tonic::{Code, Response, Status};
 
 use crate::fake_host::FakeHost;
@@ -36,6 +38,8 @@ pub(crate) struct Driver {
     /// Where nodes mount volumes.
     pub(crate) mounts: tempfile::TempDir,
     pub(crate) images: tempfile::TempDir,
+    /// Where the nodes serve copies.
+    pub(crate) copy_sockets: tempfile::TempDir,
 }
 
 impl Driver {
@@ -44,20 +48,22 @@ impl Driver {
     }
 
     pub(crate) fn with_limit(capacity_limit: Option<u64>) -> Self {
-        let (images, mounts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let [images, mounts, copy_sockets] = [(); 3].map(|()| tempfile::tempdir().unwrap());
         let store = Store::open(images.path(), capacity_limit).unwrap();
         let host = FakeHost::new("n1");
-        let controller_gates = Arc::new(Gates::new(Step::Controller));
-        let node_gates = Arc::new(Gates::new(Step::Node));
-        let controller =
-            ControllerService::new(store.clone(), host.on("controller"), Arc::clone(&controller_gates));
+        let controller_gates = Arc::new(Gates::new([Step::Controller, Step::Snapshot]));
+        let node_gates = Arc::new(Gates::new([Step::Node]));
+        let (gates, copies) = (Arc::clone(&controller_gates), copy_sockets.path());
+        let controller = ControllerService::new(store.clone(), host.on("controller"), gates, copies);
         let node = |name| {
             let service = NodeService::new(name, store.clone(), host.on(name), Arc::clone(&node_gates));
+            let socket = UnixListener::bind(copies.join(format!("{name}.sock"))).unwrap();
+            tokio::spawn(frozen::serve(socket, service.clone()));
             NodeClient::new(NodeServer::new(service))
         };
         let (n1, n2) = (node("n1"), node("n2"));
         let controller = ControllerClient::new(ControllerServer::new(controller));
-        Self { controller, n1, n2, host, controller_gates, node_gates, mounts, images }
+        Self { controller, n1, n2, host, controller_gates, node_gates, mounts, images, copy_sockets }
     }
 
     /// A path at which nodes may mount.

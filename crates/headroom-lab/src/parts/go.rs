@@ -28,6 +28,9 @@ pub(crate) struct Module {
     main: Option<&'static str>,
     /// Linker flags.
     linker: &'static str,
+    /// Files that the lab takes from modules below this one: module path and path within. They lie in the cache beside the
+    /// programs.
+    files: &'static [(&'static str, &'static str)],
 }
 
 /// Kubernetes: its 33 staging modules are published as `v0.X.Y` (`v1.36.3` → `v0.36.3`).
@@ -47,6 +50,7 @@ pub(crate) static KUBERNETES: Module = Module {
     commands: Some("cmd"),
     main: None,
     linker: "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3",
+    files: &[],
 };
 
 /// The sidecar that asks the driver to expand a volume when a claim grows.
@@ -59,7 +63,28 @@ pub(crate) static RESIZER: Module = Module {
     commands: Some("cmd"),
     main: None,
     linker: "-s -w",
+    files: &[],
 };
+
+/// The sidecar that asks the driver for snapshots, and the controller that binds VolumeSnapshots to them. The CRDs are in
+/// the module of its client.
+pub(crate) static SNAPSHOTTER: Module = Module {
+    name: "external-snapshotter",
+    path: "github.com/kubernetes-csi/external-snapshotter/v8",
+    version: "v8.7.0",
+    staging: None,
+    programs: &["csi-snapshotter", "snapshot-controller"],
+    commands: Some("cmd"),
+    main: None,
+    linker: "-s -w",
+    files: &[
+        (SNAPSHOT_CLIENT, "config/crd/snapshot.storage.k8s.io_volumesnapshotclasses.yaml"),
+        (SNAPSHOT_CLIENT, "config/crd/snapshot.storage.k8s.io_volumesnapshotcontents.yaml"),
+        (SNAPSHOT_CLIENT, "config/crd/snapshot.storage.k8s.io_volumesnapshots.yaml"),
+    ],
+};
+
+const SNAPSHOT_CLIENT: &str = "github.com/kubernetes-csi/external-snapshotter/client/v8";
 
 /// CoreDNS with the few plugins that a cluster without the outside world needs.
 pub(crate) static DNS: Module = Module {
@@ -71,12 +96,17 @@ pub(crate) static DNS: Module = Module {
     commands: None,
     main: Some(include_str!("../../assets/go/coredns.go")),
     linker: "-s -w",
+    files: &[],
 };
 
 impl Module {
     /// Directory in the cache: what it is and of which version.
     pub(crate) fn cache_name(&self) -> String {
         format!("{}-{}", self.name, self.version)
+    }
+    /// Its files in the cache.
+    pub(crate) fn cached_files(&self, dir: &Path) -> Vec<PathBuf> {
+        self.files.iter().filter_map(|(_, path)| Some(dir.join(Path::new(path).file_name()?))).collect()
     }
     fn package(&self, program: &str) -> String {
         match self.commands {
@@ -86,12 +116,13 @@ impl Module {
     }
 }
 
-/// Builds those programs of a module that the cache lacks.
+/// Builds those programs of a module that the cache lacks, and puts its files there.
 pub(crate) fn ensure(layout: &Layout, progress: &Progress, module: &Module, programs: &[&str]) -> Result<()> {
     let target = layout.cache.join(module.cache_name());
     let missing: Vec<&str> =
         programs.iter().copied().filter(|program| !target.join(program).exists()).collect();
-    if missing.is_empty() {
+    let no_file = module.cached_files(&target).iter().any(|file| !file.exists());
+    if missing.is_empty() && !no_file {
         return Ok(());
     }
     let go = run::find("go").ok_or_else(|| {
@@ -108,6 +139,9 @@ pub(crate) fn ensure(layout: &Layout, progress: &Progress, module: &Module, prog
     let log = target.join("build.log");
     let step = progress.step(format!("download {} {}", module.path, module.version));
     prepare(&go, module, work.path(), &log)?;
+    for ((of, path), to) in module.files.iter().zip(module.cached_files(&target)) {
+        files::write(&to, files::read(&directory_of(&go, work.path(), of)?.join(path))?)?;
+    }
     step.done("");
     for program in missing {
         let step = progress
@@ -134,6 +168,13 @@ fn prepare(go: &Path, module: &Module, work: &Path, log: &Path) -> Result<()> {
     files::write(&work.join("go.mod"), text)?;
     files::write(&work.join("main.go"), module.main.map_or_else(|| imports(module), str::to_owned))?;
     run::logged(go_command(go, work).args(["mod", "tidy"]), log)
+}
+
+/// Where the module cache has the version of a module that the build uses.
+fn directory_of(go: &Path, work: &Path, module: &str) -> Result<PathBuf> {
+    let told = run::output(go_command(go, work).args(["list", "-m", "-f", "{{.Dir}}", module]))
+        .with_context(|| format!("looking for Go module {module}"))?;
+    Ok(PathBuf::from(told.trim()))
 }
 
 /// A file that is never compiled: it tells `go mod tidy` what will be built, so that versions do not depend on the order
@@ -217,6 +258,8 @@ mod tests {
         );
         assert_eq!(DNS.package("coredns"), ".");
         assert_eq!(KUBERNETES.cache_name(), "kubernetes-v1.36.3");
+        let files = SNAPSHOTTER.cached_files(Path::new("/cache"));
+        assert_eq!(files[2], Path::new("/cache/snapshot.storage.k8s.io_volumesnapshots.yaml"));
         assert!(imports(&KUBERNETES).contains("import _ \"k8s.io/kubernetes/cmd/kubelet\"\n"));
     }
 }
