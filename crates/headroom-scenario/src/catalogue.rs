@@ -1,5 +1,7 @@
 //! The scenarios. Sizes are literals, thought through by hand; nothing here calls the code under test.
 
+#![expect(clippy::unnecessary_wraps, reason = "each row of the table makes a cell or says why there is none")]
+
 use crate::{Topology, scenario::Cell};
 use gated::{EVERY, Gated, STORAGE};
 

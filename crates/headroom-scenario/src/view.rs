@@ -17,6 +17,7 @@ use crate::{
 
 /// Latest object states, and what has been seen since the fixture was ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "things that were or were not seen, each by itself")]
 pub struct View {
     read: usize,
     /// Time of the newest entry, milliseconds since the fixture began to be made.

@@ -36,7 +36,7 @@ pub(super) fn drained(topology: Topology, gate: Gate) -> Made {
         Functional::ServerRestarts(0, 2),
     ]);
     let after = vec![until(Fact::Serving, Wait::Recovery), Step::Do(Act::Uncordon)];
-    Ok(Struck { fixture, functional, after, ..struck }.at(gate))
+    Ok(Struck { fixture, after, functional, ..struck }.at(gate))
 }
 
 /// The drain cannot succeed, the status of the Cluster says nothing of it, and the growth is not held up.
@@ -61,5 +61,5 @@ pub(super) fn refused(topology: Topology, gate: Gate) -> Made {
         until(Fact::EveryClaimHas(struck.kind.volume(), struck.least), Wait::Growth),
         Step::Do(Act::Uncordon),
     ];
-    Ok(Struck { functional, after, ..struck }.at(gate))
+    Ok(Struck { after, functional, ..struck }.at(gate))
 }

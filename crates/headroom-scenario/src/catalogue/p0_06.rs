@@ -25,5 +25,5 @@ pub(super) fn online(topology: Topology, gate: Gate) -> Made {
         Functional::BackupEndedClearly,
     ]);
     let after = vec![until(Fact::BackupEnded, Wait::Backup)];
-    Ok(Struck { fixture, functional, after, ..struck }.at(gate))
+    Ok(Struck { fixture, after, functional, ..struck }.at(gate))
 }

@@ -24,11 +24,11 @@ pub(super) use after::{claim_pending, grown, join_fails, join_waits_for_a_node};
 pub(super) fn during(topology: Topology, gate: Gate) -> Made {
     let title = "A replica that joins while a growth runs ends at the size of the others, in the same slot";
     let kind = Kind::of(topology, gate, 0);
-    Ok(scaled_up("p0_09_scale_up_during_growth", title, kind, topology).at(gate))
+    Ok(joined("p0_09_scale_up_during_growth", title, kind, topology).at(gate))
 }
 
 /// `instances` plus one while the gate is held; the newcomer joins once it is let go.
-pub(super) fn scaled_up(id: &'static str, title: &'static str, kind: Kind, topology: Topology) -> Struck {
+pub(super) fn joined(id: &'static str, title: &'static str, kind: Kind, topology: Topology) -> Struck {
     let volume = kind.volume();
     let more = topology.instances() + 1;
     let strikes = vec![strike(Strike::Change(Act::Scale { instances: more }))];
@@ -51,5 +51,5 @@ pub(super) fn scaled_up(id: &'static str, title: &'static str, kind: Kind, topol
     control.extend(calm(&volume, kind));
     let after = vec![until(Fact::InstancesAre(more), Wait::Join)];
     let timing = all([Timing::WithinSum(&[Wait::Join, Wait::Recovery, Wait::Growth])]);
-    Struck { functional, control, after, timing, ..struck }
+    Struck { after, functional, control, timing, ..struck }
 }

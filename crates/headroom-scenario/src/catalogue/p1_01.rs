@@ -38,6 +38,6 @@ pub(super) fn concurrent(topology: Topology, gate: Gate) -> Made {
         Step::Do(Act::Uncordon),
         until(Fact::BackupEnded, Wait::Backup),
     ];
-    let scenario = Struck { fixture, functional, after, ..struck }.at(gate);
+    let scenario = Struck { fixture, after, functional, ..struck }.at(gate);
     Ok(Scenario { level: Level::P1, ..scenario })
 }

@@ -50,13 +50,12 @@ impl Object {
             What::Claim(claim) => Self::Claim(claim.instance.clone(), claim.volume.clone()),
             What::ClaimGone(instance, volume) => Self::Claim(instance.clone(), volume.clone()),
             What::Pod(pod) => Self::Pod(pod.instance.clone()),
-            What::PodGone(instance) => Self::Pod(instance.clone()),
+            What::PodGone(instance) | What::EvictionRefused(instance) => Self::Pod(instance.clone()),
             What::Cluster(_) | What::ClusterGone => Self::Cluster,
             What::Storage(_) | What::StorageGone => Self::Storage,
             What::Backup(backup) => Self::Backup(backup.name.clone()),
             What::JoinFailed(instance, _) => Self::Job(instance.clone()),
             What::Node { name, .. } | What::Drained(name) => Self::Node(name.clone()),
-            What::EvictionRefused(instance) => Self::Pod(instance.clone()),
             What::Usage { instance, volume, .. } => Self::Usage(instance.clone(), volume.clone()),
             What::OperatorWrote(Written::Claim { instance, volume, .. }) => {
                 Self::WrittenClaim(instance.clone(), volume.clone())

@@ -5,7 +5,7 @@ use crate::{
     catalogue::{
         common::until,
         gated::Made,
-        p0_09::scaled_up,
+        p0_09::joined,
         strike::{Kind, Struck, strike},
     },
     expect::{Functional, all},
@@ -15,7 +15,7 @@ use crate::{
 pub(in crate::catalogue) fn more(topology: Topology, gate: Gate) -> Made {
     let title = "instances is raised while a growth runs: the new instance ends at the size of the others";
     let kind = Kind::of(topology, gate, 1);
-    Ok(scaled_up("p0_04_instances_raised", title, kind, topology).at(gate))
+    Ok(joined("p0_04_instances_raised", title, kind, topology).at(gate))
 }
 
 /// One fewer: the instance that goes may be the one that the growth began with.
@@ -35,5 +35,5 @@ pub(in crate::catalogue) fn fewer(topology: Topology, gate: Gate) -> Made {
         Functional::Instances(left),
     ]);
     let after = vec![until(Fact::InstancesAre(left), Wait::Recovery)];
-    Ok(Struck { functional, after, ..struck }.at(gate))
+    Ok(Struck { after, functional, ..struck }.at(gate))
 }

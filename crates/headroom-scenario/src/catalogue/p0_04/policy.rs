@@ -92,7 +92,7 @@ pub(in crate::catalogue) fn limit_raised(topology: Topology, gate: Gate) -> Made
     control.extend(calm(&volume, kind));
     let storage = sizes(&volume, MI_1216, MI_1280);
     let (least, timing, functional) = (MI_1216, longer(), quiet_servers());
-    Ok(Struck { fixture, least, storage, control, timing, functional, ..struck }.at(gate))
+    Ok(Struck { fixture, least, functional, storage, control, timing, ..struck }.at(gate))
 }
 
 /// 4Gi → 1088Mi: no patch goes beyond it that was not made before.
