@@ -283,11 +283,6 @@ impl Model {
         self.provider_limit = on;
     }
 
-    /// Holds a step of the storage until [`Model::let_go`].
-    pub fn hold(&mut self, step: gate::Held) {
-        self.gates.hold(step);
-    }
-
     /// Sets a ResourceQuota on `requests.storage`.
     pub fn set_quota(&mut self, bytes: Option<u64>) {
         self.api.quota = bytes;

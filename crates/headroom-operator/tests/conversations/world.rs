@@ -200,10 +200,7 @@ pub(crate) fn filled(instances: u32, percent: u64) -> Model {
 /// Makes a healthy Cluster.
 pub(crate) fn add_cluster(model: &mut Model, name: &str, instances: u32) {
     let sizes = BTreeMap::from([(Volume::Data, 1024 * MIB)]);
-    model.create_cluster(
-        &name.into(),
-        ClusterSpec { instances, sizes, resize_in_use: true, class: "csi".into() },
-    );
+    model.create_cluster(&name.into(), ClusterSpec::new(instances, sizes));
     let healthy = |model: &Model| {
         let status = model.api().cluster(name).map(|cluster| cluster.status.clone());
         status.is_some_and(|status| status.phase == Some(phase::HEALTHY) && status.ready == instances)

@@ -45,7 +45,7 @@ pub(super) fn time(at: Millis) -> String {
     to_text(timestamp(at))
 }
 
-fn metadata(meta: &Meta, labels: Value) -> Value {
+fn metadata(meta: &Meta, labels: &Value) -> Value {
     let mut metadata = json!({
         "name": &*meta.name, "namespace": NAMESPACE, "uid": uid(meta.uid),
         "resourceVersion": meta.version.to_string(), "labels": labels,
@@ -81,7 +81,7 @@ fn cluster(cluster: &Cluster) -> Value {
     }
     json!({
         "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-        "metadata": metadata(&cluster.meta, json!({})), "spec": shown, "status": cluster_status(cluster),
+        "metadata": metadata(&cluster.meta, &json!({})), "spec": shown, "status": cluster_status(cluster),
     })
 }
 
@@ -127,7 +127,7 @@ fn claim(claim: &Claim) -> Value {
     }
     json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-        "metadata": metadata(&claim.meta, labels), "spec": spec, "status": claim_status(claim),
+        "metadata": metadata(&claim.meta, &labels), "spec": spec, "status": claim_status(claim),
     })
 }
 
@@ -196,7 +196,7 @@ fn pod(pod: &Pod) -> Value {
         status["podIP"] = json!(format!("ip-{}", pod.meta.uid));
     }
     json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&pod.meta, labels), "spec": spec,
+        "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&pod.meta, &labels), "spec": spec,
         "status": status,
     })
 }
@@ -218,7 +218,7 @@ fn container(pod: &Pod) -> Value {
 fn custom(custom: &Custom) -> Value {
     let mut object = json!({
         "apiVersion": "headroom.dev/v1alpha1", "kind": "DynamicStorage",
-        "metadata": metadata(&custom.meta, json!({})), "spec": &*custom.spec,
+        "metadata": metadata(&custom.meta, &json!({})), "spec": &*custom.spec,
     });
     object["metadata"]["generation"] = json!(custom.generation);
     if custom.finalizer {

@@ -34,7 +34,7 @@ pub(super) fn patch(
     let done = match (resource, place.sub.as_deref()) {
         (Resource::Claims, None) => claim(state, name, &before, after),
         (Resource::Clusters, None) => cluster(state, name, &before, after),
-        (Resource::Storages, None) => finalizers(state, name, &before, after),
+        (Resource::Storages, None) => finalizers(state, name, &before, &after),
         (Resource::Storages, Some("status")) => status(state, name, &after),
         (Resource::Claims | Resource::Clusters | Resource::Storages, Some(_))
         | (Resource::Pods | Resource::Classes, _) => Err(not_allowed("PATCH")),
@@ -119,7 +119,7 @@ fn cluster(state: &mut State, name: &str, before: &Value, after: Value) -> Resul
 }
 
 /// The finalizers of our object.
-fn finalizers(state: &mut State, name: &str, before: &Value, after: Value) -> Result<(), Answer> {
+fn finalizers(state: &mut State, name: &str, before: &Value, after: &Value) -> Result<(), Answer> {
     let plural = Resource::Storages.plural();
     let mut unchanged = after.clone();
     unchanged["metadata"] = before["metadata"].clone();

@@ -199,6 +199,7 @@ pub struct Cluster {
 
 /// What the user asks of CNPG.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of CloudNativePG, each of its own")]
 pub struct ClusterSpec {
     /// Instances.
     pub instances: u32,

@@ -31,8 +31,7 @@ fn born(volume: &Volume, installed: bool, spec: &Value, sizing: &Value) -> u64 {
         status: None,
     };
     let sizes = [Volume::Data, Volume::Wal, Volume::Tablespace("idx".into())].map(|volume| (volume, GIB));
-    let spec =
-        ClusterSpec { instances: 2, sizes: BTreeMap::from(sizes), resize_in_use: true, class: "csi".into() };
+    let spec = ClusterSpec::new(2, BTreeMap::from(sizes));
     model.create_cluster(&"pg".into(), spec);
     custom.status = Some(Arc::new(serde_json::from_value(json!({"storageSizing": sizing})).unwrap()));
     let claim = headroom_sim::model::object::claim_name("pg-2", volume);
