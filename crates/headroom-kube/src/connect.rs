@@ -251,7 +251,7 @@ mod tests {
         .await;
         let mut config = Config::new(address);
         trust_anybody(&mut config);
-        let beats = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let beats = Arc::new(std::sync::atomic::AtomicU32::new(0));
         let counted = beats.clone();
         let beat = move || {
             counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -90,7 +90,7 @@ async fn conversation(answers: Vec<(&'static str, String)>, events: usize) -> Ve
         }
         handle
     });
-    let api = Api::<Slim<Class>>::all(kube::Client::new(service, "default"));
+    let api = Api::<Slim<Class>>::all(Client::new(service, "default"));
     let stream = translated(watcher(api, pages(1)).default_backoff(), Shared::new());
     let events = stream.take(events).collect().await;
     drop(server.await.expect("the server ended"));

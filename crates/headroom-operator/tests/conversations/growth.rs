@@ -12,13 +12,16 @@ fn request(claim: &Value) -> &str {
     claim["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or("")
 }
 
+/// A call by what it is called and how it is known.
+type Wanted<'a> = (&'a str, &'a dyn Fn(&Asked) -> bool);
+
 /// Where in `calls` each of these comes first.
 #[track_caller]
-fn in_order(calls: &[Asked], steps: &[(&str, &dyn Fn(&Asked) -> bool)]) {
+fn in_order(calls: &[Asked], steps: &[Wanted<'_>]) {
     let mut rest = calls.iter();
     for (what, wanted) in steps {
         let lines: Vec<String> = calls.iter().map(brief).collect();
-        assert!(rest.any(|asked| wanted(asked)), "no {what} in its place:\n{}", lines.join("\n"));
+        assert!(rest.any(wanted), "no {what} in its place:\n{}", lines.join("\n"));
     }
 }
 

@@ -54,7 +54,7 @@ const CASES: [Case; 5] = [
     Case {
         what: "a class that was changed meanwhile",
         prepare: |world| {
-            forbidden(world, "only dynamically provisioned pvc can be resized and the storageclass")
+            forbidden(world, "only dynamically provisioned pvc can be resized and the storageclass");
         },
         reason: "ExpansionRefused",
         words: "only dynamically provisioned pvc",
@@ -68,7 +68,7 @@ const CASES: [Case; 5] = [
     Case {
         what: "an admission policy",
         prepare: |world| {
-            forbidden(world, "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: no")
+            forbidden(world, "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: no");
         },
         reason: "Forbidden",
         words: "denied request: no",
