@@ -9,11 +9,13 @@ use headroom_core::{
 };
 
 use crate::{
-    Fact, Trace,
-    trace::{BackupState, ClusterState, StorageState, VolumeState},
+    Fact, Gate, Trace,
+    trace::{BackupState, ClaimState, ClusterState, StorageState},
     view::View,
     words,
 };
+
+mod status;
 
 /// CNPG's phase of a healthy Cluster (traces/README fact 6).
 pub const HEALTHY_PHASE: &str = "Cluster in healthy state";
@@ -34,39 +36,21 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
     match fact {
         Fact::Healthy => healthy(view),
         Fact::Accepted => accepted(view).map(|_| ()),
-        Fact::IntentRecorded { volume, cause } => {
-            require(view.intents.contains(&(volume.clone(), *cause)), || {
-                format!("the status has shown no {} growth of {volume}", words::cause(*cause))
-            })
-        }
-        Fact::StateSeen(volume, state) => require(view.states.contains(&(volume.clone(), *state)), || {
-            let now = state_of(view, volume).map_or("nothing", words::state);
-            format!("{volume} was never {}; it is {now}", words::state(*state))
-        }),
-        Fact::StateIs(volume, state) => {
-            let now = state_of(view, volume);
-            require(now == Some(*state), || {
-                format!("{volume} is {}, not {}", now.map_or("unknown", words::state), words::state(*state))
-            })
-        }
-        Fact::Held(gate) => match view.gates.get(gate) {
-            Some(true) => Ok(()),
-            Some(false) => Err(format!("nothing has reached the gate {}", gate.name())),
-            None => Err(format!("the gate {} is not held", gate.name())),
-        },
+        Fact::IntentRecorded { volume, cause } => status::intent_recorded(view, volume, *cause),
+        Fact::StateSeen(volume, state) => status::state_seen(view, volume, *state),
+        Fact::StateIs(volume, state) => status::state_is(view, volume, *state),
+        Fact::ReasonIs(volume, reason) => status::reason_is(view, volume, reason),
+        Fact::Completed(volume, cause, wanted) => status::completed(view, volume, *cause, *wanted),
+        Fact::Held(gate) => held(view, *gate),
         Fact::EveryClaimHas(volume, least) => every_claim_has(view, volume, *least),
-        Fact::UsedAtLeast(volume, percent) => match view.primary() {
-            Some(primary) => used_at_least(view, &primary, volume, *percent),
-            None => Err("no primary has been seen".to_owned()),
-        },
-        Fact::EveryMemberUsedAtLeast(volume, percent) => {
-            require(!view.pods.is_empty(), || "no instance has been seen".to_owned())?;
-            view.pods.keys().try_for_each(|member| {
-                used_at_least(view, member, volume, *percent)?;
-                let steady = view.steady.get(&(member.clone(), volume.clone())) == Some(&true);
-                require(steady, || format!("the newest samples of {volume} of {member} disagree"))
-            })
+        Fact::EveryClaimRequests(volume, least) => every_claim_requests(view, volume, *least),
+        Fact::UsedAtLeast(volume, percent) => {
+            known_primary(view).and_then(|primary| used_at_least(view, &primary, volume, *percent))
         }
+        Fact::FreeAtLeast(volume, percent) => {
+            known_primary(view).and_then(|primary| free_at_least(view, &primary, volume, *percent))
+        }
+        Fact::EveryMemberUsedAtLeast(volume, percent) => every_member_used(view, volume, *percent),
         Fact::ServerStopped { code } => {
             let stopped = view.stops.iter().any(|(who, with)| with == code && view.primaries.contains(who));
             require(stopped, || format!("no server of a primary has stopped with exit code {code}"))
@@ -78,22 +62,14 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
         Fact::Settled => settled(view),
         Fact::Quiet => settled(view).and_then(|()| silent(view, quiet)),
         Fact::Verified => require(view.verified, || "the verification has not ended".to_owned()),
-        Fact::PrimaryChanged => {
-            let now = view.primary();
-            require(now.is_some() && now != view.primary_before, || {
-                format!("the primary is still {}", now.map_or("unknown".to_owned(), |now| now.to_string()))
-            })
-        }
+        Fact::PrimaryChanged => primary_changed(view),
         Fact::Drained => require(view.drained, || "the node is not drained".to_owned()),
         Fact::EvictionRefused => require(view.eviction_refused, || "no eviction was refused".to_owned()),
         Fact::BackupBegun => {
             let begun = view.backup.as_ref().is_some_and(|backup| !backup.phase.is_empty());
             require(begun, || "no Backup has begun".to_owned())
         }
-        Fact::BackupEnded => require(view.backup.as_ref().is_some_and(BackupState::ended), || {
-            let phase = view.backup.as_ref().map_or("absent", |backup| backup.phase.as_str());
-            format!("the newest Backup is {phase:?}")
-        }),
+        Fact::BackupEnded => backup_ended(view),
         Fact::Upgraded => upgraded(view),
         Fact::InstancesAre(count) => instances_are(view, *count),
         Fact::ClaimPending(volume) => {
@@ -101,28 +77,6 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             require(pending, || format!("every {volume} claim is bound"))
         }
         Fact::JoinFailed => require(view.join_failed, || "no join has failed".to_owned()),
-        Fact::Completed(volume, cause, wanted) => {
-            let ledger = shown(view, volume).map(|shown| shown.ledger.as_slice()).unwrap_or_default();
-            let done = ledger.iter().filter(|(of, _, completed)| of == cause && *completed).count();
-            require(u32::try_from(done).is_ok_and(|done| done >= *wanted), || {
-                format!("{done} of {wanted} {} actions of {volume} are completed", words::cause(*cause))
-            })
-        }
-        Fact::ReasonIs(volume, reason) => {
-            let now = shown(view, volume).map_or("unknown", |shown| shown.reason.as_str());
-            require(now == *reason, || format!("{volume} says {now}, not {reason}"))
-        }
-        Fact::FreeAtLeast(volume, percent) => match view.primary() {
-            None => Err("no primary has been seen".to_owned()),
-            Some(primary) => {
-                let used = view.used_percent(&primary, volume);
-                let free = used.map(|used| 100_u8.saturating_sub(used));
-                require(free.is_some_and(|free| free >= *percent), || {
-                    let now = free.map_or("unknown".to_owned(), |free| format!("{free} % free"));
-                    format!("{volume} of {primary} is {now}, not {percent} %")
-                })
-            }
-        },
         Fact::PhaseIs(phase) => {
             let now = view.cluster.as_ref().map_or("", |cluster| cluster.phase.as_str());
             require(now == *phase, || format!("the Cluster's phase is {now:?}, not {phase:?}"))
@@ -130,16 +84,6 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
         Fact::PrimaryRestarts(wanted) => {
             let seen = view.primary().map_or(0, |primary| view.restarts(&primary));
             require(seen >= *wanted, || format!("the primary has restarted {seen} of {wanted} times"))
-        }
-        Fact::EveryClaimRequests(volume, least) => {
-            require(view.claims_of(volume).next().is_some(), || format!("no {volume} claim exists"))?;
-            match view.claims_of(volume).find(|claim| claim.requested < *least) {
-                Some(small) => Err(format!(
-                    "the {volume} claim of {} requests {}, not {least}",
-                    small.instance, small.requested
-                )),
-                None => Ok(()),
-            }
         }
         Fact::All(facts) => {
             let failing: Vec<String> =
@@ -153,14 +97,59 @@ fn require(held: bool, still: impl FnOnce() -> String) -> Result<(), String> {
     if held { Ok(()) } else { Err(still()) }
 }
 
-/// What the status shows for a volume.
-fn shown<'a>(view: &'a View, volume: &VolumeName) -> Option<&'a VolumeState> {
-    view.storage.as_ref()?.volumes.iter().find(|shown| shown.volume == *volume)
+fn held(view: &View, gate: Gate) -> Result<(), String> {
+    match view.gates.get(&gate) {
+        Some(true) => Ok(()),
+        Some(false) => Err(format!("nothing has reached the gate {}", gate.name())),
+        None => Err(format!("the gate {} is not held", gate.name())),
+    }
 }
 
-/// The state that the status shows for a volume.
-pub(crate) fn state_of(view: &View, volume: &VolumeName) -> Option<State> {
-    shown(view, volume).map(|shown| shown.state)
+fn known_primary(view: &View) -> Result<InstanceName, String> {
+    view.primary().ok_or_else(|| "no primary has been seen".to_owned())
+}
+
+fn primary_changed(view: &View) -> Result<(), String> {
+    let now = view.primary();
+    require(now.is_some() && now != view.primary_before, || {
+        format!("the primary is still {}", now.map_or("unknown".to_owned(), |now| now.to_string()))
+    })
+}
+
+fn backup_ended(view: &View) -> Result<(), String> {
+    require(view.backup.as_ref().is_some_and(BackupState::ended), || {
+        let phase = view.backup.as_ref().map_or("absent", |backup| backup.phase.as_str());
+        format!("the newest Backup is {phase:?}")
+    })
+}
+
+fn every_claim_requests(view: &View, volume: &VolumeName, least: Bytes) -> Result<(), String> {
+    require(view.claims_of(volume).next().is_some(), || format!("no {volume} claim exists"))?;
+    match view.claims_of(volume).find(|claim| claim.requested < least) {
+        Some(small) => {
+            let ClaimState { instance, requested, .. } = small;
+            Err(format!("the {volume} claim of {instance} requests {requested}, not {least}"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn every_member_used(view: &View, volume: &VolumeName, percent: u8) -> Result<(), String> {
+    require(!view.pods.is_empty(), || "no instance has been seen".to_owned())?;
+    view.pods.keys().try_for_each(|member| {
+        used_at_least(view, member, volume, percent)?;
+        let steady = view.steady.get(&(member.clone(), volume.clone())) == Some(&true);
+        require(steady, || format!("the newest samples of {volume} of {member} disagree"))
+    })
+}
+
+fn free_at_least(view: &View, member: &InstanceName, volume: &VolumeName, percent: u8) -> Result<(), String> {
+    let used = view.used_percent(member, volume);
+    let free = used.map(|used| 100_u8.saturating_sub(used));
+    require(free.is_some_and(|free| free >= percent), || {
+        let now = free.map_or("unknown".to_owned(), |free| format!("{free} % free"));
+        format!("{volume} of {member} is {now}, not {percent} %")
+    })
 }
 
 pub(crate) fn instances_are(view: &View, count: u32) -> Result<(), String> {

@@ -29,14 +29,8 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
             (text, require(!seen, || "it was".to_owned()))
         }
         Control::LedgerEntries(volume, of, wanted) => {
-            let seen = ledger_entries(case, volume, *of);
             let text = format!("{} actions of {volume} in the ledger: {wanted}", words::cause(*of));
-            (
-                text,
-                require(seen == Some(*wanted), || {
-                    seen.map_or("no status".to_owned(), |seen| seen.to_string())
-                }),
-            )
+            (text, ledger_entries(case, volume, *of, *wanted))
         }
         Control::PatchesPerClaim(volume, wanted) => (
             format!("each {volume} claim was raised {wanted} times"),
@@ -77,22 +71,12 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
             ("nothing was deleted by the operator".to_owned(), no_destructive_act(case))
         }
         Control::EventSeen(reason) => {
-            let seen = case
-                .trace
-                .entries
-                .iter()
-                .any(|entry| matches!(&entry.what, What::Event { reason: seen, .. } if seen == reason));
+            let seen = event_seen(case, reason);
             (format!("an Event {reason} was published"), require(seen, || "none".to_owned()))
         }
         Control::EndsAs(volume, state, reason) => {
             let text = format!("{volume} ends as {} ({reason})", words::state(*state));
-            let found = match shown(case, volume) {
-                None => Err("no status".to_owned()),
-                Some(now) => require(now.state == *state && now.reason == *reason, || {
-                    format!("{} ({})", words::state(now.state), now.reason)
-                }),
-            };
-            (text, found)
+            (text, ends_as(case, volume, *state, reason))
         }
         Control::QuietAtTheEnd => {
             (format!("no write in the last {} s", case.quiet.as_secs()), silent(&case.end, case.quiet))
@@ -119,9 +103,24 @@ pub(super) fn shown<'a>(case: &'a Case<'_>, volume: &VolumeName) -> Option<&'a V
     case.end.storage.as_ref()?.volumes.iter().find(|shown| shown.volume == *volume)
 }
 
-fn ledger_entries(case: &Case<'_>, volume: &VolumeName, wanted: Cause) -> Option<u32> {
-    let entries = shown(case, volume)?.ledger.iter().filter(|(of, _, _)| *of == wanted).count();
-    u32::try_from(entries).ok()
+fn ledger_entries(case: &Case<'_>, volume: &VolumeName, of: Cause, wanted: u32) -> Result<(), String> {
+    let Some(shown) = shown(case, volume) else { return Err("no status".to_owned()) };
+    let seen = shown.ledger.iter().filter(|(cause, _, _)| *cause == of).count();
+    require(u32::try_from(seen) == Ok(wanted), || seen.to_string())
+}
+
+fn event_seen(case: &Case<'_>, wanted: &str) -> bool {
+    let mut entries = case.trace.entries.iter();
+    entries.any(|entry| matches!(&entry.what, What::Event { reason, .. } if reason == wanted))
+}
+
+fn ends_as(case: &Case<'_>, volume: &VolumeName, state: State, reason: &str) -> Result<(), String> {
+    match shown(case, volume) {
+        None => Err("no status".to_owned()),
+        Some(now) => require(now.state == state && now.reason == reason, || {
+            format!("{} ({})", words::state(now.state), now.reason)
+        }),
+    }
 }
 
 /// How often the operator raised each claim of the volume after the fixture was ready.
