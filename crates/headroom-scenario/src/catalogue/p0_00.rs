@@ -4,8 +4,8 @@
 //! wanted file system is converted by 1024 ÷ 960. Sizes are whole 64Mi because `limit` is below 8Gi.
 //!
 //! - 84 % of 960 MiB is 806 MiB. Buffer 20 + 2 points: 806 ÷ 0.78 × 1024 ÷ 960 = 1103 MiB; + 10 %: 1126.4 MiB; rounded up:
-//!   **1152Mi**, up to 87.7 % used. Afterwards 806 of 1088 MiB are used: 26 % free. On a real server WAL and preallocated
-//!   file ends come on top of what was filled (54 MiB seen): up to 97 % used the target is at most **1280Mi**.
+//!   **1152Mi**, up to 87.7 % used: 35 MiB of room for what a real server's WAL adds. Afterwards 806 of 1088 MiB are used:
+//!   26 % free.
 //! - An emergency adds max(25 %, 1Gi, what restores the buffer): **2Gi** whatever a 960 MiB file system holds.
 //! - 88 % of 960 MiB is 845 MiB: at `limit` 1088Mi 17.5 % of 1024 MiB stay free, still below the buffer.
 

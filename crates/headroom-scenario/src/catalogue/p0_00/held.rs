@@ -6,7 +6,7 @@ use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait,
-    catalogue::common::{GI_1, MI_1088, MI_1152, MI_1280, cell, data, filled, plain, undisturbed, write},
+    catalogue::common::{GI_1, MI_1088, MI_1152, cell, data, filled, plain, undisturbed, write},
     expect::{Control, Expect, Storage, Timing, all},
     fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
 };
@@ -24,8 +24,8 @@ pub(super) fn outside_window(topology: Topology) -> Cell {
     let expect = Expect {
         functional: undisturbed(),
         storage: all([
-            Storage::EveryClaimBetween(VolumeName::Data, MI_1152, MI_1280),
-            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1280),
+            Storage::EveryClaimRequests(VolumeName::Data, MI_1152),
+            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1152),
         ]),
         data: data(),
         control: all([
@@ -103,8 +103,8 @@ pub(super) fn out_of_budget(topology: Topology) -> Cell {
     let expect = Expect {
         functional: undisturbed(),
         storage: all([
-            Storage::EveryClaimBetween(VolumeName::Data, MI_1152, MI_1280),
-            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1280),
+            Storage::EveryClaimRequests(VolumeName::Data, MI_1152),
+            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1152),
         ]),
         data: data(),
         control: all([

@@ -4,7 +4,7 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_2, MI_1152, MI_1280, cell, data, filled, idx, plain, undisturbed, write},
+    catalogue::common::{GI_1, GI_2, MI_1152, cell, data, filled, idx, plain, undisturbed, write},
     expect::{Control, Expect, Storage, Timing, all},
     fixture::{PolicyFixture, WindowFixture},
 };
@@ -21,8 +21,8 @@ pub(super) fn in_window(topology: Topology) -> Cell {
     let expect = Expect {
         functional: undisturbed(),
         storage: all([
-            Storage::EveryClaimBetween(VolumeName::Data, MI_1152, MI_1280),
-            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1280),
+            Storage::EveryClaimRequests(VolumeName::Data, MI_1152),
+            Storage::NeverOutside(VolumeName::Data, GI_1, MI_1152),
             Storage::FreeAtLeast(VolumeName::Data, 20),
         ]),
         data: data(),
@@ -55,9 +55,9 @@ pub(super) fn tablespace(topology: Topology) -> Cell {
     let expect = Expect {
         functional: undisturbed(),
         storage: all([
-            Storage::EveryClaimBetween(idx(), MI_1152, MI_1280),
+            Storage::EveryClaimRequests(idx(), MI_1152),
             Storage::EveryClaimRequests(VolumeName::Data, GI_2),
-            Storage::NeverOutside(idx(), GI_1, MI_1280),
+            Storage::NeverOutside(idx(), GI_1, MI_1152),
             Storage::FreeAtLeast(idx(), 20),
         ]),
         data: data(),
