@@ -205,7 +205,7 @@ fn unstage(staging: &str) -> NodeUnstageVolumeRequest {
     NodeUnstageVolumeRequest { volume_id: "pvc-1".into(), staging_target_path: staging.into() }
 }
 
-/// Appends one numbered line after the other, without a sync, until it is told to stop.
+/// Appends one numbered line after the other, mostly without a sync, until it is told to stop.
 struct Writer {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicU64>,
@@ -222,6 +222,10 @@ impl Writer {
                 let number = count.load(Ordering::Acquire);
                 file.write_all(format!("{number:>15}\n").as_bytes()).unwrap();
                 count.store(number + 1, Ordering::Release);
+                if number % 1000 == 999 {
+                    // Bounds how much there is to read back.
+                    file.sync_data().unwrap();
+                }
             }
         });
         Self { stop, written, thread }
