@@ -124,6 +124,7 @@ impl Model {
             backup.phase = "failed";
             backup.error = Some(why.into());
         });
+        self.api.update_cluster(&backup.cluster, |cluster| cluster.status.last_backup_failed = true);
         if let Some(target) = &backup.target {
             self.unfence(&backup.cluster, &target.instance.clone());
         }
@@ -237,6 +238,7 @@ impl Model {
         }
         self.show_backup(&backup.name, |backup| backup.phase = "finalizing");
         self.show_backup(&backup.name, |backup| backup.phase = "completed");
+        self.api.update_cluster(&backup.cluster, |cluster| cluster.status.last_backup_failed = false);
     }
 
     /// The server of a fenced instance is stopped; its container runs on, its pod is not Ready.

@@ -287,6 +287,8 @@ pub struct ClusterStatus {
     pub active: Vec<Name>,
     /// Claims that exist.
     pub claims: u32,
+    /// Condition `LastBackupSucceeded` is False.
+    pub last_backup_failed: bool,
 }
 
 /// What `targetPrimary` says during an election.

@@ -273,9 +273,11 @@ fn pull(model: &mut Model, trigger: &Trigger) {
             model.change(|model| model.drain(&node));
         }
         Trigger::Uncordon => model.change(Model::uncordon_all),
-        Trigger::SetParameter => model.change(|model| {
-            model.edit_cluster(&pg, |cluster| cluster.spec.parameters += 1);
-        }),
+        Trigger::SetParameter => {
+            model.change(|model| model.edit_cluster(&pg, |cluster| cluster.spec.parameters += 1));
+            // Recordings do not show parameters.
+            model.take_happened();
+        }
         Trigger::RestartOperator => model.restart_cnpg(6500),
         Trigger::Backup => model.change(|model| model.start_backup(&pg)),
         Trigger::Nothing => {}

@@ -54,22 +54,31 @@ impl Model {
         }
     }
 
-    /// `kubectl cnpg promote`: the client writes target and phase; the rest as in trace 07.
+    /// `kubectl cnpg promote`: the client writes target and phase at once; the rest as in trace 07.
     pub fn switch_over(&mut self, cluster: &Name, to: &Name) {
-        self.switch_over_because(cluster, to, format!("Switching over to {to}").into());
-    }
-
-    /// CNPG itself may have a reason of its own (traces 11b, 11c).
-    pub(super) fn switch_over_because(&mut self, cluster: &Name, to: &Name, reason: Name) {
-        if let Some(controller) = self.controllers.get_mut(cluster) {
-            controller.moving = true;
-        }
-        let target = to.clone();
+        let (target, reason) = (to.clone(), Name::from(format!("Switching over to {to}")));
         self.api.update_cluster(cluster, |cluster| {
             cluster.status.phase = Some(phase::SWITCHOVER);
             cluster.status.reason = Some(reason);
             cluster.status.target_primary = Some(target);
         });
+        self.begin_switchover(cluster, to);
+    }
+
+    /// CNPG itself writes the phase with its reason first, then the target (traces 11b, 11c).
+    pub(super) fn switch_over_because(&mut self, cluster: &Name, to: &Name, reason: Name) {
+        self.api.update_cluster(cluster, |cluster| {
+            cluster.status.phase = Some(phase::SWITCHOVER);
+            cluster.status.reason = Some(reason);
+        });
+        self.set_target(cluster, Some(to.clone()));
+        self.begin_switchover(cluster, to);
+    }
+
+    fn begin_switchover(&mut self, cluster: &Name, to: &Name) {
+        if let Some(controller) = self.controllers.get_mut(cluster) {
+            controller.moving = true;
+        }
         let mut at = self.now;
         for (stage, low, high) in
             [(Stage::Demote, 1500, 2000), (Stage::Current, 1200, 1700), (Stage::Done, 3800, 4500)]

@@ -191,12 +191,18 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods:
     if claims(api, name).iter().any(doomed) {
         return Vec::new();
     }
-    let unready = pods.iter().any(|pod| !pod.ready || pod.meta.deleting);
+    let unready = pods.iter().any(|pod| !pod.ready);
+    let inactive = pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running);
     let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
     let ghosts = claims(api, name)
         .iter()
         .any(|claim| claim.meta.deleting && api.instance_pod(&claim.instance).is_none());
-    if unready || missing || ghosts {
+    if inactive || missing || ghosts {
+        // `allInstancesAreActive`: said unless CNPG itself restarts the primary.
+        let keeps = [phase::REMAKING, phase::IN_PLACE].map(Some);
+        return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
+    }
+    if unready {
         let keeps = [phase::SWITCHOVER, phase::REMAKING, phase::IN_PLACE].map(Some);
         return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
     }

@@ -94,6 +94,7 @@ pub fn show(lists: ClusterStatus, status: &mut ClusterStatus) {
         reason: kept.reason,
         current_primary: kept.current_primary,
         target_primary: kept.target_primary,
+        last_backup_failed: kept.last_backup_failed,
         ..lists
     };
 }
