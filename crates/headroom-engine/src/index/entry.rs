@@ -148,7 +148,9 @@ impl ClaimHeld {
             self.obstacle.clone_from(&before.obstacle);
             self.waiting = before.waiting;
             let grew = before.claim.capacity.is_some() && before.claim.capacity < self.claim.capacity;
-            self.grown = if grew { Some(now) } else { before.grown };
+            // What has been measured by then is older, whatever the kubelet's clock says.
+            let measured = self.samples.newest().map(|newest| newest.at);
+            self.grown = if grew { measured.max(Some(now)) } else { before.grown };
         }
         let unmet = self.claim.capacity.is_some_and(|capacity| capacity < self.claim.requested);
         self.waiting = match self.waiting {
