@@ -6,6 +6,7 @@
 
 mod admission;
 mod ballast;
+mod birth;
 mod class;
 mod connect;
 mod evidence;

@@ -2,7 +2,8 @@
 //! whatever the others have (trace 05): it must come to the effective size all the same, without slot or window.
 //!
 //! 89 % of 960 MiB are 854 MiB; with `criticalThreshold` 85 the volume grows to 2Gi (see `p0_00`). 60 % of the 1984 MiB of
-//! a 2Gi claim are 1190 MiB: more than the 960 MiB of the 1Gi claim that a newcomer is born with.
+//! a 2Gi claim are 1190 MiB: more than the 960 MiB of the 1Gi claim that a newcomer is born with. Only where the policy of
+//! `deploy/size-at-birth` is installed it is born with 2Gi.
 
 mod after;
 
@@ -18,7 +19,7 @@ use crate::{
     expect::{Control, Functional, Timing, all},
 };
 
-pub(super) use after::{claim_pending, grown, join_fails, join_waits_for_a_node};
+pub(super) use after::{born_large, claim_pending, grown, join_fails, join_waits_for_a_node};
 
 /// One more instance while a growth runs.
 pub(super) fn during(topology: Topology, gate: Gate) -> Made {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 
 use super::ClusterWorld;
-use crate::cluster::{evidence::Evidence, operator};
+use crate::cluster::{birth, evidence::Evidence, operator};
 
 /// Logs are asked for from a little before the scenario began.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -26,6 +26,10 @@ impl ClusterWorld {
             self.keep_evidence();
         }
         said(self.unregister_webhook());
+        if self.fixture.as_ref().is_some_and(|fixture| fixture.size_at_birth) {
+            let (client, runtime) = (&self.connection.client, &self.connection.runtime);
+            said(runtime.block_on(birth::unbind(client, &self.namespace)));
+        }
         for task in self.tasks.drain(..) {
             task.abort();
         }

@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::ClusterWorld;
-use crate::cluster::{connect::failed, kubelet, manifests, observe, sql::Server, wait};
+use crate::cluster::{birth, connect::failed, kubelet, manifests, observe, sql::Server, wait};
 
 /// How long a namespace of an earlier run may take to go away.
 const GONE: Duration = Duration::from_mins(3);
@@ -93,6 +93,7 @@ impl ClusterWorld {
         if self.connection.is_lab {
             self.storage_gates().clear()?;
         }
+        self.size_at_birth(fixture)?;
         self.watch();
         runtime.block_on(self.make_login())?;
         let cluster = manifests::cluster(fixture, self.connection.offer(image.as_deref()));
@@ -111,6 +112,15 @@ impl ClusterWorld {
         }
         self.register_webhook()?;
         self.make_storage(fixture)
+    }
+
+    fn size_at_birth(&self, fixture: &Fixture) -> Result<(), WorldError> {
+        let (client, runtime) = (&self.connection.client, &self.connection.runtime);
+        if fixture.size_at_birth {
+            runtime.block_on(birth::bind(client, &self.namespace))
+        } else {
+            runtime.block_on(birth::absent(client))
+        }
     }
 
     pub(super) fn make_storage(&self, fixture: &Fixture) -> Result<(), WorldError> {

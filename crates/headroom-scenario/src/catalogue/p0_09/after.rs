@@ -129,6 +129,47 @@ pub(in crate::catalogue) fn join_fails(topology: Topology) -> Cell {
     joined("p0_09_join_fails", title, more, fixture, (script, storage, control))
 }
 
+/// As [`join_fails`], and the policy of `deploy/size-at-birth` is installed: the newcomer fits from the start.
+pub(in crate::catalogue) fn born_large(topology: Topology) -> Cell {
+    let more = topology.instances() + 1;
+    let plain = plain(topology, WindowFixture::FarAway);
+    let policy = PolicyFixture { critical_threshold: 85, ..plain.policy.clone() };
+    let fixture = Fixture { policy, size_at_birth: true, ..plain };
+    let script = vec![
+        write(),
+        until(Fact::StateIs(VolumeName::Data, State::Balanced), Wait::Decision),
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 89 }),
+        intent(&VolumeName::Data, Cause::Emergency),
+        until(Fact::EveryClaimHas(VolumeName::Data, GI_2), Wait::Growth),
+        until(Fact::UsedAtLeast(VolumeName::Data, 41), Wait::Fill),
+        rest(Wait::Growth),
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 60 }),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 59), Wait::Fill),
+        Step::Do(Act::StopOperator),
+        Step::Do(Act::Scale { instances: more }),
+        until(Fact::InstancesAre(more), Wait::Join),
+        until(Fact::EveryClaimHas(VolumeName::Data, GI_2), Wait::Growth),
+        Step::Do(Act::StartOperator),
+        until(Fact::Serving, Wait::Recovery),
+        rest(Wait::Recovery),
+    ];
+    let storage = all([
+        Storage::EveryClaimRequests(VolumeName::Data, GI_2),
+        Storage::NeverOutside(VolumeName::Data, GI_1, GI_2),
+        Storage::FreeAtLeast(VolumeName::Data, 20),
+    ]);
+    let control = all([
+        Control::PassedThrough(VolumeName::Data, State::Emergency),
+        Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 1),
+        Control::LedgerEntries(VolumeName::Data, Cause::Planned, 0),
+        // The growth's own: the newcomer's claim is never patched.
+        Control::PatchesInAll(VolumeName::Data, topology.instances()),
+    ]);
+    let title =
+        "A replica that joins after a growth is born with the effective size, and needs no operator for it";
+    joined("p0_09_born_large", title, more, fixture, (script, storage, control))
+}
+
 fn joined(
     id: &'static str,
     title: &'static str,
