@@ -125,9 +125,11 @@ impl Connection {
     }
 }
 
-/// An error of a named act.
+/// An error of a named act. The client spells out the whole Status behind what the API server says: its message is enough.
 pub(crate) fn failed(doing: &str, why: &dyn std::fmt::Display) -> WorldError {
-    WorldError { doing: doing.to_owned(), why: why.to_string() }
+    let why = why.to_string();
+    let message = why.split_once(" (Status {").map_or(why.as_str(), |(message, _)| message);
+    WorldError { doing: doing.to_owned(), why: message.trim_start_matches("ApiError: ").to_owned() }
 }
 
 async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
@@ -225,4 +227,17 @@ async fn snapshot_class(client: &Client, driver: &str) -> Option<String> {
     };
     fitting.sort_by_key(|class| (!is_default(class), class.name_any()));
     fitting.first().map(DynamicObject::name_any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_api_server_is_its_message() {
+        let status =
+            kube::core::Status::failure("pods \"pg-1\" not found", "NotFound").with_code(404).boxed();
+        let error = failed("delete pod pg-1", &kube::Error::Api(status));
+        assert_eq!(error.to_string(), "could not delete pod pg-1: pods \"pg-1\" not found: NotFound");
+    }
 }

@@ -89,6 +89,11 @@ impl ClusterWorld {
     pub(super) fn make_objects(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
         let runtime = self.connection.runtime.clone();
         let image = self.connection.postgres_image();
+        if fixture.backups.is_some() && self.connection.snapshots.is_none() {
+            let why = "there is no VolumeSnapshotClass of the StorageClass's driver; install the snapshot controller, or \
+                       name a class with --snapshot-class";
+            return Err(failed("make backups by volume snapshot", &why));
+        }
         runtime.block_on(self.make_namespace())?;
         if self.connection.is_lab {
             self.storage_gates().clear()?;
