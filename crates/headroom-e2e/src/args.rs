@@ -17,7 +17,9 @@ use crate::{exit, profile::Profile};
   cargo e2e                                       the whole matrix on the simulator
   cargo e2e --list                                what there is to run
   cargo e2e --filter 'p0_00_*' --topology t1,t3   some of it
+  cargo e2e --filter 'p0_0*,!*drain*'             several globs; ! leaves out
   cargo e2e --report report                       with report.html, report.json and junit.xml
+  cargo e2e --report report --resume              go on with a run that was interrupted
   cargo e2e --seeds 200                           each cell with 200 seeds, twice: equal trace hashes
   cargo e2e --world cluster --filter 'p0_00_*'    on the lab (`cargo lab up`) or any cluster
   cargo e2e --world cluster --profile aws         on EKS; docs/acceptance-on-providers.md says more
@@ -28,9 +30,10 @@ pub struct Args {
     /// Where to run.
     #[arg(long, value_enum, default_value = "sim")]
     pub world: WorldName,
-    /// Scenarios whose id matches, with or without topology (`*` any text, `?` one character).
-    #[arg(long, default_value = "*", value_name = "GLOB")]
-    pub filter: String,
+    /// Scenarios whose id matches, with or without topology and gate (`*` any text, `?` one character); several globs
+    /// are separated by commas, and one with `!` before it leaves out what it matches.
+    #[arg(long, default_value = "*", value_delimiter = ',', value_name = "GLOB")]
+    pub filter: Vec<String>,
     /// Topologies, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "t1,t2,t3", ignore_case = true)]
     pub topology: Vec<TopologyName>,
@@ -43,6 +46,10 @@ pub struct Args {
     /// Write report.html, report.json and junit.xml into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Go on with a run that was interrupted: cells that have ended in the report's folder, well or not, are not run
+    /// again.
+    #[arg(long, requires = "report")]
+    pub resume: bool,
     /// Say what would be run, and run nothing.
     #[arg(long)]
     pub list: bool,

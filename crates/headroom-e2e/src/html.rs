@@ -1,11 +1,11 @@
 //! `report.html`: one file, no network, readable in light and dark.
 
-use headroom_scenario::{Outcome, Report, Topology, checkers::Class};
+use headroom_scenario::{Outcome, Topology, checkers::Class};
 use minijinja::{Environment, Value, context};
 
-use crate::{matrix::Matrix, profile::Profile, terminal};
+use crate::{matrix::Matrix, profile::Profile, record::Record, terminal};
 
-mod curves;
+pub mod curves;
 
 const TEMPLATE: &str = include_str!("html/report.html");
 
@@ -16,13 +16,13 @@ const TEMPLATE: &str = include_str!("html/report.html");
 pub fn render(matrix: &Matrix) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.add_template("report.html", TEMPLATE)?;
-    let cells: Vec<Value> = matrix.reports.iter().map(|report| cell(report, matrix)).collect();
+    let cells: Vec<Value> = matrix.records.iter().map(|record| cell(record, matrix)).collect();
     environment.get_template("report.html")?.render(context! {
         world => matrix.world,
         profile => matrix.profile.map(Profile::name),
         seed => matrix.seed,
-        closing => terminal::closing(&matrix.reports).trim_end(),
-        all_passed => !matrix.reports.iter().any(|report| matches!(report.outcome, Outcome::Failed | Outcome::Inconclusive)),
+        closing => terminal::closing(&matrix.records).trim_end(),
+        all_passed => !matrix.records.iter().any(|record| matches!(record.outcome, Outcome::Failed | Outcome::Inconclusive)),
         rows => rows(matrix),
         cells,
     })
@@ -31,11 +31,11 @@ pub fn render(matrix: &Matrix) -> Result<String, minijinja::Error> {
 /// The matrix: per scenario one entry per topology.
 fn rows(matrix: &Matrix) -> Vec<Value> {
     let mut ids: Vec<(&str, &str)> = Vec::new();
-    for report in &matrix.reports {
-        match ids.iter_mut().find(|(id, _)| *id == report.id) {
-            Some((_, title)) if title.is_empty() => *title = report.title,
+    for record in &matrix.records {
+        match ids.iter_mut().find(|(id, _)| *id == record.scenario) {
+            Some((_, title)) if title.is_empty() => *title = &record.title,
             Some(_) => {}
-            None => ids.push((report.id, report.title)),
+            None => ids.push((&record.scenario, &record.title)),
         }
     }
     let cells = |id: &str| -> Vec<Value> {
@@ -43,10 +43,10 @@ fn rows(matrix: &Matrix) -> Vec<Value> {
             .into_iter()
             .map(|topology| {
                 let found: Vec<Value> = matrix
-                    .reports
+                    .records
                     .iter()
-                    .filter(|report| report.id == id && report.topology == topology)
-                    .map(|report| context! {id => report.full_id.clone(), outcome => report.outcome.name(), sign => sign(report.outcome)})
+                    .filter(|record| record.scenario == id && record.topology == topology.name())
+                    .map(|record| context! {id => record.id.clone(), outcome => record.outcome.name(), sign => sign(record.outcome)})
                     .collect();
                 Value::from(found)
             })
@@ -64,20 +64,18 @@ const fn sign(outcome: Outcome) -> &'static str {
     }
 }
 
-fn cell(report: &Report, matrix: &Matrix) -> Value {
+fn cell(record: &Record, matrix: &Matrix) -> Value {
     let classes: Vec<Value> = Class::ALL
         .into_iter()
         .map(|class| {
-            let of_class: Vec<Value> = report
-                .assertions
-                .iter()
-                .filter(|one| one.class == class)
+            let of_class: Vec<Value> = record
+                .of_class(class)
                 .map(|one| context! {text => one.text.clone(), held => one.held})
                 .collect();
             context! {name => class.name(), assertions => of_class}
         })
         .collect();
-    let timeline: Vec<Value> = report
+    let timeline: Vec<Value> = record
         .timeline
         .iter()
         .map(|moment| {
@@ -87,26 +85,31 @@ fn cell(report: &Report, matrix: &Matrix) -> Value {
                 }
                 Some(_) | None => ("", moment.what.as_str()),
             };
-            context! {at => tenths(moment.at_ms), kind => kind, what => what}
+            context! {at => tenths(moment.at), kind => kind, what => what}
         })
         .collect();
+    let charts: Vec<Value> = record
+        .charts
+        .iter()
+        .map(|chart| context! {svg => chart.svg.clone(), caption => chart.caption.clone()})
+        .collect();
     context! {
-        id => report.full_id.clone(),
-        title => report.title,
-        outcome => report.outcome.name(),
-        sign => sign(report.outcome),
-        why => report.why.clone(),
-        seconds => tenths(report.duration_ms),
-        hash => report.trace_hash.map(|hash| hash.to_string()),
-        replay => terminal::replay(report, matrix),
+        id => record.id.clone(),
+        title => record.title.clone(),
+        outcome => record.outcome.name(),
+        sign => sign(record.outcome),
+        why => record.why.clone(),
+        seconds => tenths(record.seconds),
+        hash => record.trace_hash.clone(),
+        replay => terminal::replay(&record.id, matrix),
         classes => classes,
         timeline => timeline,
-        charts => curves::charts(report),
-        open => matches!(report.outcome, Outcome::Failed | Outcome::Inconclusive),
+        charts => charts,
+        open => matches!(record.outcome, Outcome::Failed | Outcome::Inconclusive),
     }
 }
 
 /// Seconds with one decimal.
-fn tenths(ms: u64) -> String {
-    format!("{}.{}", ms / 1000, ms % 1000 / 100)
+fn tenths(seconds: f64) -> String {
+    format!("{seconds:.1}")
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use headroom_scenario::{Outcome, Report};
+use headroom_scenario::Outcome;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
-use crate::{matrix::Matrix, terminal};
+use crate::{matrix::Matrix, record::Record, terminal};
 
 /// The report as JUnit XML.
 ///
@@ -16,17 +16,12 @@ pub fn render(matrix: &Matrix) -> Result<String, quick_junit::SerializeError> {
     if let Some(profile) = matrix.profile {
         suite.add_property(Property::new("profile", profile.name()));
     }
-    for report in &matrix.reports {
-        let mut case = TestCase::new(report.full_id.clone(), status(report, matrix));
-        case.set_classname(report.id);
-        case.set_time(Duration::from_millis(report.duration_ms));
-        let timeline: Vec<String> = report
-            .timeline
-            .iter()
-            .map(|moment| {
-                format!("{:>7}.{:01} s  {}", moment.at_ms / 1000, moment.at_ms % 1000 / 100, moment.what)
-            })
-            .collect();
+    for record in &matrix.records {
+        let mut case = TestCase::new(record.id.clone(), status(record, matrix));
+        case.set_classname(record.scenario.clone());
+        case.set_time(Duration::from_secs_f64(record.seconds));
+        let timeline: Vec<String> =
+            record.timeline.iter().map(|moment| format!("{:>9.1} s  {}", moment.at, moment.what)).collect();
         case.set_system_out(timeline.join("\n"));
         suite.add_test_case(case);
     }
@@ -35,27 +30,25 @@ pub fn render(matrix: &Matrix) -> Result<String, quick_junit::SerializeError> {
     junit.to_string()
 }
 
-fn status(report: &Report, matrix: &Matrix) -> TestCaseStatus {
-    let (kind, message) = match report.outcome {
+fn status(record: &Record, matrix: &Matrix) -> TestCaseStatus {
+    let (kind, message) = match record.outcome {
         Outcome::Passed => return TestCaseStatus::success(),
         Outcome::Blank => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(report.why.clone().unwrap_or_default());
+            status.set_message(record.why.clone().unwrap_or_default());
             return status;
         }
-        Outcome::Failed => (NonSuccessKind::Failure, failures(report)),
-        Outcome::Inconclusive => (NonSuccessKind::Error, report.why.clone().unwrap_or_default()),
+        Outcome::Failed => (NonSuccessKind::Failure, failures(record)),
+        Outcome::Inconclusive => (NonSuccessKind::Error, record.why.clone().unwrap_or_default()),
     };
     let mut status = TestCaseStatus::non_success(kind);
     status.set_message(message);
-    status.set_description(format!("replay: {}", terminal::replay(report, matrix)));
+    status.set_description(format!("replay: {}", terminal::replay(&record.id, matrix)));
     status
 }
 
-fn failures(report: &Report) -> String {
-    let texts: Vec<String> = report
-        .failures()
-        .map(|assertion| format!("{}: {}", assertion.class.name(), assertion.text))
-        .collect();
+fn failures(record: &Record) -> String {
+    let texts: Vec<String> =
+        record.failures().map(|assertion| format!("{}: {}", assertion.class, assertion.text)).collect();
     texts.join("\n")
 }

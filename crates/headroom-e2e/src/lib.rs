@@ -2,7 +2,13 @@
 //!
 //! A library, so that its tests see what the program sees; [`main`] is all that the program calls.
 
-use std::{io::Write, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 pub mod args;
 #[cfg(feature = "cluster")]
@@ -12,6 +18,7 @@ pub mod junit;
 pub mod machine;
 pub mod matrix;
 pub mod profile;
+pub mod record;
 #[cfg(not(feature = "cluster"))]
 mod reexec;
 pub mod scale;
@@ -23,6 +30,7 @@ pub mod world;
 use args::{Args, Output, WorldName};
 use headroom_scenario::Cell;
 use matrix::{Matrix, Plan};
+use record::Record;
 use world::Worlds;
 
 /// Exit codes: each says something else to a script.
@@ -76,34 +84,61 @@ fn run(args: &Args) -> Result<u8, String> {
     }
     let worlds = Arc::new(Worlds::open(args)?);
     let began = Instant::now();
-    let matrix = run_matrix(args, cells, &worlds);
+    let matrix = run_matrix(args, cells, &worlds)?;
     worlds.close();
     publish(args, &matrix)?;
     talk(&format!("took {:.1} s", began.elapsed().as_secs_f32()));
     Ok(matrix.exit_code())
 }
 
-fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Matrix {
+fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Result<Matrix, String> {
     let profile = worlds.profile();
     let cells = cells.into_iter().map(|cell| match profile {
         Some(profile) => scale::on_profile(cell, profile),
         None => cell,
     });
-    let cells = cells.collect();
-    let plan = Plan { cells, jobs: args.jobs(), side_by_side: args.world == WorldName::Sim };
+    let cells: Vec<Cell> = cells.collect();
+    let ended = earlier(args)?;
+    let ended: BTreeMap<String, Record> = cells
+        .iter()
+        .filter_map(|cell| ended.get_key_value(&cell.full_id()))
+        .map(|(id, record)| (id.clone(), record.clone()))
+        .collect();
+    if args.resume {
+        talk(&format!("{} of {} cells have ended in the run that goes on", ended.len(), cells.len()));
+    }
+    let already = ended.len();
+    let plan = Plan { cells, ended, jobs: args.jobs(), side_by_side: args.world == WorldName::Sim };
     let total = plan.cells.len();
-    let told = std::sync::atomic::AtomicUsize::new(0);
-    let reports = matrix::run(
+    let told = std::sync::atomic::AtomicUsize::new(already);
+    let unkept = Mutex::new(None);
+    let records = matrix::run(
         plan,
         |cell| worlds.for_cell(cell),
-        |report| {
+        |record| {
+            let kept = args.report.as_ref().map_or(Ok(()), |folder| record::keep(folder, record));
+            if let Err(why) = kept {
+                *unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+            }
             let done = told.fetch_add(1, std::sync::atomic::Ordering::Relaxed).saturating_add(1);
             if args.world == WorldName::Cluster {
-                talk(&terminal::progress(report, done, total));
+                talk(&terminal::progress(record, done, total));
             }
         },
     );
-    Matrix { world: args.world.name(), profile, seed: args.seed, reports }
+    if let Some(why) = unkept.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        talk(&format!("warning: {why}: --resume will run its cell again"));
+    }
+    Ok(Matrix { world: args.world.name(), profile, seed: args.seed, records })
+}
+
+/// What a run into the same folder has ended, when this run goes on with it.
+fn earlier(args: &Args) -> Result<BTreeMap<String, Record>, String> {
+    match &args.report {
+        Some(folder) if args.resume => record::kept(folder),
+        Some(folder) => record::forget(folder).map(|()| BTreeMap::new()),
+        None => Ok(BTreeMap::new()),
+    }
 }
 
 /// Writes the result where it was asked for.

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use headroom_scenario::Report;
 use serde_json::{Value, json};
 
 use crate::matrix::Matrix;
 
 /// What `report.json` holds: world, seed, on a cluster its profile, and per cell its outcome, seconds, trace hash, assertions and timeline.
 pub fn value(matrix: &Matrix) -> Value {
-    let results: Vec<Value> = matrix.reports.iter().map(result).collect();
+    let results: Vec<Value> = matrix.records.iter().map(|record| without_charts(json!(record))).collect();
     let mut value = json!({"world": matrix.world, "seed": matrix.seed, "results": results});
     if let Some(profile) = matrix.profile {
         value["profile"] = json!(profile.name());
@@ -17,31 +16,12 @@ pub fn value(matrix: &Matrix) -> Value {
     value
 }
 
-fn result(report: &Report) -> Value {
-    let assertions: Vec<Value> = report
-        .assertions
-        .iter()
-        .map(|one| json!({"class": one.class.name(), "text": one.text, "held": one.held}))
-        .collect();
-    let timeline: Vec<Value> = report
-        .timeline
-        .iter()
-        .map(|moment| json!({"at": seconds(moment.at_ms), "what": moment.what}))
-        .collect();
-    json!({
-        "id": report.full_id,
-        "outcome": report.outcome.name(),
-        "seconds": seconds(report.duration_ms),
-        "trace_hash": report.trace_hash.map_or_else(String::new, |hash| hash.to_string()),
-        "assertions": assertions,
-        "timeline": timeline,
-    })
-}
-
-/// Seconds with three decimals, exact in JSON.
-fn seconds(ms: u64) -> Value {
-    let text = format!("{}.{:03}", ms / 1000, ms % 1000);
-    text.parse::<f64>().map_or(Value::Null, Value::from)
+/// Pictures are for people.
+fn without_charts(mut record: Value) -> Value {
+    if let Some(fields) = record.as_object_mut() {
+        fields.remove("charts");
+    }
+    record
 }
 
 /// `report.json`.

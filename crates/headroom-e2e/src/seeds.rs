@@ -97,12 +97,10 @@ pub(crate) fn run(args: &Args, cells: &[Cell], seeds: u64) -> Result<u8, String>
     talk(&format!("{} cells × {seeds} seeds, each twice", cells.len()));
     let (findings, sum) = compare(cells, range, args.jobs());
     for Finding { seed, full_id, what } in &findings {
-        let report =
-            Report { full_id: full_id.clone(), ..Report::blank("", headroom_scenario::Topology::T1, "") };
-        let matrix = Matrix { world: "sim", profile: None, seed: *seed, reports: Vec::new() };
+        let matrix = Matrix { world: "sim", profile: None, seed: *seed, records: Vec::new() };
         data(&format!(
             "✗ {full_id}, seed {seed}: {what}\n    replay: {}\n",
-            terminal::replay(&report, &matrix)
+            terminal::replay(full_id, &matrix)
         ));
     }
     let runs = u64::try_from(cells.len()).unwrap_or(u64::MAX).saturating_mul(seeds).saturating_mul(2);

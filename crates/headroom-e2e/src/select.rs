@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use headroom_scenario::{Cell, catalogue};
+use headroom_scenario::{Cell, Topology, catalogue};
 
 use crate::args::{Args, WorldName};
 
@@ -11,26 +11,49 @@ use crate::args::{Args, WorldName};
 /// # Errors
 /// When the filter matches nothing; with the ids that come nearest.
 pub fn cells(args: &Args) -> Result<Vec<Cell>, String> {
-    let cells = catalogue::select(&args.filter, &args.topologies());
-    if !cells.is_empty() {
-        return Ok(match args.world {
-            WorldName::Sim => cells,
-            WorldName::Cluster => cells.into_iter().map(Cell::on_cluster).collect(),
-        });
+    let cells = matching(&args.filter, &args.topologies())?;
+    Ok(match args.world {
+        WorldName::Sim => cells,
+        WorldName::Cluster => cells.into_iter().map(Cell::on_cluster).collect(),
+    })
+}
+
+/// The cells that one of the globs matches and none of those with `!` does.
+fn matching(globs: &[String], topologies: &[Topology]) -> Result<Vec<Cell>, String> {
+    let mut wanted = BTreeSet::new();
+    let mut unwanted = BTreeSet::new();
+    for glob in globs.iter().map(|glob| glob.trim()) {
+        let (glob, set) = match glob.strip_prefix('!') {
+            Some(glob) => (glob, &mut unwanted),
+            None => (glob, &mut wanted),
+        };
+        let found = catalogue::select(glob, &Topology::ALL);
+        if found.is_empty() {
+            return Err(unknown(glob));
+        }
+        set.extend(found.iter().map(Cell::full_id));
     }
-    let elsewhere = catalogue::select(&args.filter, &headroom_scenario::Topology::ALL);
-    if !elsewhere.is_empty() {
-        return Err(format!("--filter '{}' matches nothing in these topologies", args.filter));
+    let only_unwanted = globs.iter().all(|glob| glob.trim().starts_with('!'));
+    let mut cells = catalogue::select("*", topologies);
+    cells.retain(|cell| {
+        let id = cell.full_id();
+        (only_unwanted || wanted.contains(&id)) && !unwanted.contains(&id)
+    });
+    if cells.is_empty() {
+        return Err(format!("--filter '{}' matches nothing in these topologies", globs.join(",")));
     }
+    Ok(cells)
+}
+
+fn unknown(glob: &str) -> String {
     let ids: BTreeSet<&str> = catalogue::all().iter().map(Cell::id).collect();
-    let mut near: Vec<(usize, &str)> = ids.into_iter().map(|id| (distance(&args.filter, id), id)).collect();
+    let mut near: Vec<(usize, &str)> = ids.into_iter().map(|id| (distance(glob, id), id)).collect();
     near.sort_unstable();
     let near: Vec<&str> = near.into_iter().take(3).map(|(_, id)| id).collect();
-    Err(format!(
-        "--filter '{}' matches no scenario; did you mean {}? `cargo e2e --list` shows all",
-        args.filter,
+    format!(
+        "--filter '{glob}' matches no scenario; did you mean {}? `cargo e2e --list` shows all",
         near.join(", ")
-    ))
+    )
 }
 
 /// How many letters apart two words are (Levenshtein); stars of a glob cost nothing to drop.
@@ -58,7 +81,9 @@ fn distance(glob: &str, id: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::distance;
+    use headroom_scenario::Topology;
+
+    use super::{distance, matching};
 
     #[track_caller]
     fn check(glob: &str, id: &str, expected: usize) {
@@ -73,5 +98,30 @@ mod tests {
         check("", "abc", 3);
         check("kitten", "sitting", 3);
         check("abc", "", 3);
+    }
+
+    #[track_caller]
+    fn chosen(globs: &[&str], expected: Result<usize, &str>) {
+        let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
+        let found = matching(&globs, &[Topology::T2]).map(|cells| cells.len());
+        let as_expected = match (&found, expected) {
+            (Err(why), Err(part)) => why.contains(part),
+            (found, expected) => *found == expected.map_err(str::to_owned),
+        };
+        assert!(as_expected, "{globs:?}: {found:?}");
+    }
+
+    #[test]
+    fn several_globs_add_up_and_an_exclamation_mark_leaves_out() {
+        let gates = 5;
+        chosen(&["p0_01_operator_restart"], Ok(gates));
+        chosen(&["p0_01_operator_restart", "p0_02_primary_pod_restart"], Ok(2 * gates));
+        chosen(&["p0_01_operator_restart", "!*/node-step"], Ok(gates - 1));
+        chosen(&["p0_01_operator_restart", "!*"], Err("matches nothing in these topologies"));
+        chosen(&["p0_01_operator_restart@t1"], Err("matches nothing in these topologies"));
+        chosen(
+            &["p0_01_operator_restart", "p0_01_operator_restarts"],
+            Err("did you mean p0_01_operator_restart,"),
+        );
     }
 }

@@ -7,7 +7,7 @@ use headroom_core::{
     names::{InstanceName, VolumeName},
 };
 use headroom_scenario::{Report, What};
-use minijinja::{Value, context};
+use serde::{Deserialize, Serialize};
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 220.0;
@@ -27,8 +27,17 @@ struct Drawn {
     used: BTreeMap<InstanceName, Curve>,
 }
 
+/// A chart of one volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chart {
+    /// Inline SVG.
+    pub svg: String,
+    /// What it shows.
+    pub caption: String,
+}
+
 /// One chart per volume.
-pub(super) fn charts(report: &Report) -> Vec<Value> {
+pub fn charts(report: &Report) -> Vec<Chart> {
     let Some((from, to)) = span(report) else { return Vec::new() };
     volumes(report)
         .into_iter()
@@ -39,7 +48,7 @@ pub(super) fn charts(report: &Report) -> Vec<Value> {
                 "{volume}: claims of {} (dashed: requested, solid: capacity) and the largest used share (area), in MiB",
                 instances.join(", ")
             );
-            context! {svg => frame.svg(report, &drawn), caption => caption}
+            Chart { svg: frame.svg(report, &drawn), caption }
         })
         .collect()
 }

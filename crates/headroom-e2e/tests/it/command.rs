@@ -111,3 +111,25 @@ fn json_on_standard_output_is_the_report_and_the_report_folder_holds_three_files
 fn a_report_folder_that_cannot_be_made_is_named() {
     check(&["--filter", "p0_00_at_the_limit@t1", "--report", "/proc/nowhere"], 3, "/proc/nowhere");
 }
+
+#[test]
+fn a_run_that_goes_on_runs_only_cells_that_have_not_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().to_str().expect("UTF-8");
+    let words = ["--filter", "p0_00_at_the_limit", "--topology", "t1,t2", "--report", report];
+    let again = |code, said: &str| check(&[&words[..], &["--resume"]].concat(), code, said);
+    check(&words, 0, "report.html");
+    // A mark in one result shows that it was taken over, one that is gone is made again.
+    let kept = |topology| folder.path().join(format!("cells/p0_00_at_the_limit@{topology}.json"));
+    let text = std::fs::read_to_string(kept("t1")).expect("the cell's file").replace("passed", "failed");
+    std::fs::write(kept("t1"), text).expect("the mark");
+    std::fs::remove_file(kept("t2")).expect("one result less");
+    let data = again(1, "1 of 2 cells have ended");
+    assert_eq!(data.lines().last(), Some("1 passed, 1 failed"), "{data}");
+    assert!(kept("t2").exists(), "the new result is kept");
+    std::fs::write(kept("t2"), "{").expect("half a file");
+    again(3, "delete it to run its cell again");
+    // Without --resume all is run anew.
+    check(&words, 0, "");
+    check(&["--resume"], 3, "--report <DIR>");
+}

@@ -1,6 +1,9 @@
 //! Cells run side by side, but those that touch the operator of a shared cluster run alone.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use headroom_e2e::matrix::{self, Plan};
 use headroom_scenario::{Cell, Outcome, catalogue};
@@ -9,7 +12,7 @@ use headroom_scenario::{Cell, Outcome, catalogue};
 fn most_at_once(jobs: usize, side_by_side: bool) -> (usize, usize) {
     let (open, disturbing) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let (most_open, most_beside_disturbing) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let plan = Plan { cells: catalogue::all(), jobs, side_by_side };
+    let plan = Plan { cells: catalogue::all(), ended: BTreeMap::new(), jobs, side_by_side };
     let enter = |cell: &Cell| {
         let now = open.fetch_add(1, Ordering::SeqCst) + 1;
         most_open.fetch_max(now, Ordering::SeqCst);
@@ -23,7 +26,7 @@ fn most_at_once(jobs: usize, side_by_side: bool) -> (usize, usize) {
         disturbing.fetch_sub(touches, Ordering::SeqCst);
         open.fetch_sub(1, Ordering::SeqCst);
     };
-    let reports = matrix::run(
+    let records = matrix::run(
         plan,
         |cell| {
             enter(cell);
@@ -31,10 +34,10 @@ fn most_at_once(jobs: usize, side_by_side: bool) -> (usize, usize) {
         },
         |_| {},
     );
-    let ids: Vec<String> = reports.iter().map(|report| report.full_id.clone()).collect();
+    let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
     let expected: Vec<String> = catalogue::all().iter().map(Cell::full_id).collect();
-    assert_eq!(ids, expected, "reports come in the order of the catalogue");
-    assert!(reports.iter().all(|report| matches!(report.outcome, Outcome::Inconclusive | Outcome::Blank)));
+    assert_eq!(ids, expected, "records come in the order of the catalogue");
+    assert!(records.iter().all(|record| matches!(record.outcome, Outcome::Inconclusive | Outcome::Blank)));
     (most_open.into_inner(), most_beside_disturbing.into_inner())
 }
 

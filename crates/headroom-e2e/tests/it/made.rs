@@ -1,6 +1,6 @@
 //! A hand-made matrix with one cell of each outcome.
 
-use headroom_e2e::matrix::Matrix;
+use headroom_e2e::{matrix::Matrix, record::Record};
 use headroom_scenario::{
     Outcome, Report, Topology, Trace,
     checkers::{Assertion, Class},
@@ -38,17 +38,17 @@ pub(crate) fn matrix() -> Matrix {
     ));
     let mut inconclusive = ran("p0_00_grows", Topology::T3, Outcome::Inconclusive);
     inconclusive.why = Some("nothing has reached the gate node-step".to_owned());
-    let reports = vec![
+    let reports = [
         ran("p0_00_grows", Topology::T1, Outcome::Passed),
         failed,
         inconclusive,
         Report::blank("p0_00_repairs", Topology::T1, "no sibling"),
         ran("p0_00_repairs", Topology::T2, Outcome::Passed),
     ];
-    Matrix { world: "sim", profile: None, seed: 7, reports }
+    Matrix { world: "sim", profile: None, seed: 7, records: reports.iter().map(Record::from).collect() }
 }
 
 pub(crate) fn only(outcomes: &[Outcome]) -> Matrix {
-    let reports = outcomes.iter().map(|outcome| ran("p0_00_grows", Topology::T1, *outcome)).collect();
-    Matrix { world: "sim", profile: None, seed: 7, reports }
+    let ran = |outcome: &Outcome| Record::from(&ran("p0_00_grows", Topology::T1, *outcome));
+    Matrix { world: "sim", profile: None, seed: 7, records: outcomes.iter().map(ran).collect() }
 }

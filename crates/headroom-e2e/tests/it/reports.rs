@@ -36,7 +36,10 @@ fn json_has_exactly_the_promised_shape() {
         |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap();
     assert_eq!(keys(&value), ["results", "seed", "world"]);
     let result = &value["results"][1];
-    assert_eq!(keys(result), ["assertions", "id", "outcome", "seconds", "timeline", "trace_hash"]);
+    assert_eq!(
+        keys(result),
+        ["assertions", "id", "outcome", "scenario", "seconds", "timeline", "title", "topology", "trace_hash"]
+    );
     assert_eq!((&result["id"], &result["outcome"]), (&json!("p0_00_grows@t2"), &json!("failed")));
     assert_eq!(result["seconds"], json!(12.345));
     assert_eq!(result["trace_hash"], json!("cbf29ce484222325"));
