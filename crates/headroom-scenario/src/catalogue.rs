@@ -41,7 +41,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 36] = [
+const ROWS: [Row; 37] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -66,6 +66,7 @@ const ROWS: [Row; 36] = [
     Row::Plain(p0_09::join_waits_for_a_node),
     Row::Plain(p0_09::join_fails),
     Row::Plain(p0_09::born_large),
+    Row::Plain(p0_09::storage_deleted),
     Row::Plain(p0_10::last_planned),
     Row::Plain(p0_10::reserve),
     Row::Plain(p0_10::raised),

@@ -94,6 +94,10 @@ pub enum Act {
         /// `spec.storage.size` of the new Cluster.
         size: Bytes,
     },
+    /// Delete the DynamicStorage, and wait until it is gone.
+    DeleteStorage,
+    /// Make the fixture's DynamicStorage again.
+    CreateStorage,
     /// Let every node take pods again.
     Uncordon,
     /// From now on the storage refuses every growth for a limit of its own (gRPC `RESOURCE_EXHAUSTED`), or no longer.
@@ -183,6 +187,8 @@ impl Act {
             | Self::Reconciliation { .. }
             | Self::StartBackup
             | Self::Restore { .. }
+            | Self::DeleteStorage
+            | Self::CreateStorage
             | Self::ProviderLimit { .. }
             | Self::PassTime(_)
             | Self::Verify => false,

@@ -199,10 +199,12 @@ fn acted(act: &Act) -> String {
         | Act::Reconciliation { .. }
         | Act::StartBackup
         | Act::Restore { .. }
+        | Act::DeleteStorage
         | Act::ProviderLimit { .. }
         | Act::SilenceKubelet(_) => format!("disruption: {act}"),
         Act::StartWriter { .. }
         | Act::StartOperator
+        | Act::CreateStorage
         | Act::Truncate { .. }
         | Act::Uncordon
         | Act::PassTime(_)

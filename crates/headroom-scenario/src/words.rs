@@ -121,6 +121,8 @@ impl fmt::Display for Act {
             Self::Restore { size } => {
                 write!(f, "restore the newest Backup into a new Cluster of {size} with a new DynamicStorage")
             }
+            Self::DeleteStorage => f.write_str("delete the DynamicStorage"),
+            Self::CreateStorage => f.write_str("make the DynamicStorage again"),
             Self::Uncordon => f.write_str("uncordon all nodes"),
             Self::ProviderLimit { on: true } => {
                 f.write_str("let the storage refuse growth for its own limit")

@@ -19,7 +19,9 @@ use crate::{
     expect::{Control, Functional, Timing, all},
 };
 
-pub(super) use after::{born_large, claim_pending, grown, join_fails, join_waits_for_a_node};
+pub(super) use after::{
+    born_large, claim_pending, grown, join_fails, join_waits_for_a_node, storage_deleted,
+};
 
 /// One more instance while a growth runs.
 pub(super) fn during(topology: Topology, gate: Gate) -> Made {

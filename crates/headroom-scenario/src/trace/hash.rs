@@ -198,6 +198,8 @@ impl Fnv {
             Act::ProviderLimit { on } => self.tag(16).flag(*on),
             Act::SilenceKubelet(who) => self.tag(17).maybe(*who, Self::who),
             Act::PassTime(span) => self.tag(18).u64(span.as_secs()),
+            Act::DeleteStorage => self.byte(19),
+            Act::CreateStorage => self.byte(20),
         }
     }
 

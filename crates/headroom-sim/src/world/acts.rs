@@ -106,6 +106,16 @@ impl SimWorld {
             }
             Act::StartBackup => self.model.change(|model| model.start_backup(&cluster)),
             Act::Restore { size } => self.restore(*size)?,
+            Act::DeleteStorage => {
+                self.delete_storage();
+                self.pass_until("delete the DynamicStorage", |world| world.view.storage.is_none())?;
+            }
+            Act::CreateStorage => {
+                let fixture = self.fixture.clone();
+                self.create_storage(
+                    &fixture.ok_or_else(|| failed("make the DynamicStorage", "there is no fixture"))?,
+                );
+            }
             Act::Uncordon => self.model.change(Model::uncordon_all),
             Act::ProviderLimit { on } => self.model.set_provider_limit(*on),
             Act::SilenceKubelet(Some(who)) => {

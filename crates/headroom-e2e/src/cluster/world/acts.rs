@@ -54,6 +54,8 @@ impl ClusterWorld {
             }
             Act::StartBackup => self.start_backup(),
             Act::Restore { size } => self.restore(self.scale.up(*size)),
+            Act::DeleteStorage => self.delete_storage(),
+            Act::CreateStorage => self.make_storage_again(),
             Act::Uncordon => self.uncordon(),
             Act::ProviderLimit { on } => self.refuse_growth(*on),
             Act::SilenceKubelet(_) | Act::PassTime(_) => {

@@ -1,4 +1,5 @@
-//! A restore: the Cluster and its DynamicStorage are deleted, and made anew from the snapshots of a Backup.
+//! What is deleted and made anew: the DynamicStorage alone, or with its Cluster, which recovers from the snapshots of a
+//! Backup.
 
 use std::time::Duration;
 
@@ -41,6 +42,16 @@ impl ClusterWorld {
         let cluster = manifests::restored(&fixture, self.connection.offer(image.as_deref()), &backup);
         runtime.block_on(self.create("Cluster", &cluster))?;
         self.make_storage(&fixture)
+    }
+
+    pub(super) fn delete_storage(&mut self) -> Result<(), WorldError> {
+        let runtime = self.connection.runtime.clone();
+        runtime.block_on(self.delete("DynamicStorage", self.limit(Wait::Decision)))
+    }
+
+    pub(super) fn make_storage_again(&mut self) -> Result<(), WorldError> {
+        let fixture = self.fixture.as_ref();
+        self.make_storage(fixture.ok_or_else(|| failed("make the DynamicStorage", &"there is no fixture"))?)
     }
 
     fn completed_backup(&self) -> Result<Value, WorldError> {

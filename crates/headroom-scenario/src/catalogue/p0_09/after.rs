@@ -18,7 +18,7 @@ pub(in crate::catalogue) fn grown(topology: Topology) -> Cell {
     let steps = vec![Step::Do(Act::Scale { instances: more })];
     let title =
         "A replica that joins after a growth is brought to the effective size, without slot or window";
-    planned_then("p0_09_scale_up_after_growth", title, topology, steps, Vec::new())
+    planned_then("p0_09_scale_up_after_growth", title, topology, steps, vec![one_slot()])
 }
 
 /// The storage is slow to make the newcomer's volume: a pending claim is waited for, then repaired.
@@ -34,7 +34,7 @@ pub(in crate::catalogue) fn claim_pending(topology: Topology) -> Cell {
     ];
     let shown = Control::PassedThroughAs(VolumeName::Data, State::PendingGrowth, "WaitingForBinding");
     let title = "A claim that is pending and too small is waited for, and raised as soon as it is bound";
-    planned_then("p0_09_claim_pending", title, topology, steps, vec![shown])
+    planned_then("p0_09_claim_pending", title, topology, steps, vec![shown, one_slot()])
 }
 
 /// No node takes the join job's pod.
@@ -48,7 +48,12 @@ pub(in crate::catalogue) fn join_waits_for_a_node(topology: Topology) -> Cell {
     ];
     let shown = Control::PassedThroughAs(VolumeName::Data, State::PendingGrowth, "WaitingForMount");
     let title = "A claim of a join that finds no node is raised at once, and grows when the join gets one";
-    planned_then("p0_09_join_waits_for_a_node", title, topology, steps, vec![shown])
+    planned_then("p0_09_join_waits_for_a_node", title, topology, steps, vec![shown, one_slot()])
+}
+
+/// The planned growth took one slot, whatever came after it.
+fn one_slot() -> Control {
+    Control::LedgerEntries(VolumeName::Data, Cause::Planned, 1)
 }
 
 /// A planned growth to 1152Mi, then these steps, then one instance more.
@@ -82,7 +87,6 @@ fn planned_then(
     let mut control = all([
         Control::PassedThrough(VolumeName::Data, State::Growing),
         Control::NeverShown(VolumeName::Data, State::Emergency),
-        Control::LedgerEntries(VolumeName::Data, Cause::Planned, 1),
         Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 0),
     ]);
     control.extend(also);
@@ -127,6 +131,25 @@ pub(in crate::catalogue) fn join_fails(topology: Topology) -> Cell {
     let title =
         "A join that has failed because its claim was too small succeeds after the repair, without a slot";
     joined("p0_09_join_fails", title, more, fixture, (script, storage, control))
+}
+
+/// The object is deleted after a growth. Its last act was to raise the size in the Cluster's spec, so that a replica which
+/// joins when nobody looks after the volumes any more is born with what the others have.
+pub(in crate::catalogue) fn storage_deleted(topology: Topology) -> Cell {
+    let more = topology.instances() + 1;
+    let steps = vec![
+        Step::Do(Act::DeleteStorage),
+        Step::Do(Act::Scale { instances: more }),
+        until(Fact::InstancesAre(more), Wait::Join),
+        until(Fact::EveryClaimHas(VolumeName::Data, MI_1152), Wait::Growth),
+        Step::Do(Act::CreateStorage),
+    ];
+    // The growth's own patches: none was needed for the newcomer.
+    let patches = Control::PatchesInAll(VolumeName::Data, topology.instances());
+    // The ledger went with the object's status.
+    let forgotten = Control::LedgerEntries(VolumeName::Data, Cause::Planned, 0);
+    let title = "A replica that joins after the DynamicStorage was deleted is born with the effective size";
+    planned_then("p0_09_storage_deleted", title, topology, steps, vec![patches, forgotten])
 }
 
 /// As [`join_fails`], and the policy of `deploy/size-at-birth` is installed: the newcomer fits from the start.
