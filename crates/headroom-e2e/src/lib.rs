@@ -114,6 +114,7 @@ fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Result<Mat
     let unkept = Mutex::new(None);
     let records = matrix::run(
         plan,
+        |shared| worlds.begin(shared),
         |cell| worlds.for_cell(cell),
         |record| {
             let kept = args.report.as_ref().map_or(Ok(()), |folder| record::keep(folder, record));
@@ -125,7 +126,7 @@ fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Result<Mat
                 talk(&terminal::progress(record, done, total));
             }
         },
-    );
+    )?;
     if let Some(why) = unkept.into_inner().unwrap_or_else(PoisonError::into_inner) {
         talk(&format!("warning: {why}: --resume will run its cell again"));
     }

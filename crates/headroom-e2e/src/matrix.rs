@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use headroom_scenario::{Cell, Outcome, World, run_cell};
+use headroom_scenario::{Cell, Outcome, Shared, World, run_cell};
 
 use crate::{exit, profile::Profile, record::Record};
 
@@ -44,35 +44,46 @@ pub struct Plan {
     pub jobs: usize,
     /// Cells that an earlier run has ended, by id: they are not run again.
     pub ended: BTreeMap<String, Record>,
-    /// Whether cells have a world to themselves; else those that touch the operator run alone.
+    /// Whether cells have a world to themselves; else what they share decides what runs side by side.
     pub side_by_side: bool,
 }
 
-/// Whether a cell touches what all cells of a cluster share: the operator, the nodes.
-pub fn disturbs_others(cell: &Cell) -> bool {
-    matches!(cell, Cell::Scenario(scenario) if scenario.serial())
+/// What a cell touches of that which all cells of a cluster share.
+pub fn touches(cell: &Cell) -> Shared {
+    match cell {
+        Cell::Scenario(scenario) => scenario.touches(),
+        Cell::Blank { .. } => Shared::Nothing,
+    }
 }
 
-/// Runs the plan; `open` gives each cell its world, `told` hears of each record as it comes.
+/// Runs the plan: first the cells that keep to their namespaces, then those with an operator of their own, at last, one by
+/// one, those that touch the nodes. `begin` gets the world ready for each of these parts, `open` gives each cell its world,
+/// `told` hears of each record as it comes.
+///
+/// # Errors
+/// When the world cannot be made ready.
 pub fn run(
     plan: Plan,
+    begin: impl Fn(Shared) -> Result<(), String>,
     open: impl Fn(&Cell) -> Result<Box<dyn World>, String> + Sync,
     told: impl Fn(&Record) + Sync,
-) -> Vec<Record> {
+) -> Result<Vec<Record>, String> {
     let mut ended = plan.ended;
     let mut done = BTreeMap::new();
-    let mut cells = Vec::new();
+    let mut parts = BTreeMap::<Shared, VecDeque<(usize, Cell)>>::new();
     for (at, cell) in plan.cells.into_iter().enumerate() {
-        match ended.remove(&cell.full_id()) {
-            Some(record) => drop(done.insert(at, record)),
-            None => cells.push((at, cell)),
+        if let Some(record) = ended.remove(&cell.full_id()) {
+            done.insert(at, record);
+            continue;
         }
+        let part = if plan.side_by_side { Shared::Nothing } else { touches(&cell) };
+        parts.entry(part).or_default().push_back((at, cell));
     }
-    let alone = |cell: &Cell| !plan.side_by_side && disturbs_others(cell);
-    let (serial, parallel): (Vec<_>, Vec<_>) = cells.into_iter().partition(|(_, cell)| alone(cell));
     let done = Mutex::new(done);
-    for (cells, jobs) in [(parallel, plan.jobs), (serial, 1)] {
-        let queue = Mutex::new(VecDeque::from(cells));
+    for (shared, cells) in parts {
+        begin(shared)?;
+        let jobs = if shared == Shared::Nodes { 1 } else { plan.jobs };
+        let queue = Mutex::new(cells);
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let work = || {
             while let Some((at, cell)) = next() {
@@ -88,5 +99,5 @@ pub fn run(
             work();
         });
     }
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use headroom_scenario::{Cell, Outcome, Topology};
+use headroom_scenario::{Cell, Outcome, Shared, Topology};
 use owo_colors::OwoColorize as _;
 
 use crate::{matrix::Matrix, record::Record};
@@ -115,10 +115,14 @@ pub fn list(cells: &[Cell]) -> String {
         let _ = match cell {
             Cell::Scenario(scenario) => {
                 let (pace, title) = (scenario.pace.name(), scenario.title);
-                let serial = if scenario.serial() { "serial" } else { "" };
-                writeln!(text, "{id:width$}  {pace:6}  {serial:6}  {title}")
+                let shared = match scenario.touches() {
+                    Shared::Nothing => "",
+                    Shared::Operator => "own operator",
+                    Shared::Nodes => "serial",
+                };
+                writeln!(text, "{id:width$}  {pace:6}  {shared:12}  {title}")
             }
-            Cell::Blank { why, .. } => writeln!(text, "{id:width$}  {:6}  {:6}  blank: {why}", "", ""),
+            Cell::Blank { why, .. } => writeln!(text, "{id:width$}  {:6}  {:12}  blank: {why}", "", ""),
         };
     }
     text

@@ -1,6 +1,6 @@
 //! Opens the world that was asked for, once for the whole run, and hands out one world per cell.
 
-use headroom_scenario::{Cell, World};
+use headroom_scenario::{Cell, Shared, World};
 use headroom_sim::SimWorld;
 
 use crate::{
@@ -86,6 +86,22 @@ impl Worlds {
         }
     }
 
+    /// Gets ready for cells that touch this.
+    ///
+    /// # Errors
+    /// When the cluster cannot be made ready.
+    pub fn begin(&self, shared: Shared) -> Result<(), String> {
+        match self {
+            Self::Sim(_) => {
+                // Every world is alone.
+                let _ = shared;
+                Ok(())
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(connection) => connection.begin(shared).map_err(|error| error.to_string()),
+        }
+    }
+
     /// The profile of the cluster; the simulator has none.
     pub fn profile(&self) -> Option<Profile> {
         match self {
@@ -95,6 +111,10 @@ impl Worlds {
         }
     }
 
-    /// Leaves the world as it was found.
-    pub fn close(&self) {}
+    /// Leaves the world as it was found: with the installed operator.
+    pub fn close(&self) {
+        if let Err(why) = self.begin(Shared::Nothing) {
+            crate::talk(&why);
+        }
+    }
 }

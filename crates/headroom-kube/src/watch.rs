@@ -48,12 +48,14 @@ pub enum Watched {
 const BEATS: usize = 64;
 
 /// All watches, merged, each with a client of its own that calls what it is given for every bookmark
-/// ([`crate::connect::watch_client`]). Never ends. A bookmark of a watch is [`Event::Alive`].
+/// ([`crate::connect::watch_client`]). Never ends. A bookmark of a watch is [`Event::Alive`]. With a `namespace` only the
+/// objects in it are watched; StorageClasses have none.
 ///
 /// # Errors
 /// When a client cannot be made.
 pub fn all(
     client: &dyn Fn(Beat) -> Result<Client, ConnectError>,
+    namespace: Option<&str>,
     known: &Shared,
 ) -> Result<SelectAll<BoxStream<'static, Watched>>, ConnectError> {
     let (beats, alive) = mpsc::channel(BEATS);
@@ -61,7 +63,7 @@ pub fn all(
         let kind = alive.recv().await?;
         Some((Watched::Event(Event::Alive(kind)), alive))
     });
-    let source = Source { client, known, beats };
+    let source = Source { client, namespace, known, beats };
     Ok(futures::stream::select_all([
         source.one::<Storage>(pages(OTHERS_PER_PAGE))?,
         source.one::<Cluster>(pages(CLUSTERS_PER_PAGE))?,
@@ -75,6 +77,7 @@ pub fn all(
 /// What a watch is made of.
 struct Source<'a> {
     client: &'a dyn Fn(Beat) -> Result<Client, ConnectError>,
+    namespace: Option<&'a str>,
     known: &'a Shared,
     beats: mpsc::Sender<Kind>,
 }
@@ -89,8 +92,16 @@ impl Source<'_> {
             // Full: the loop has enough signs of life to go through.
             let _ = beats.try_send(T::WATCHED);
         }))?;
-        Ok(translated(watcher(Api::<Slim<T>>::all(client), wanted).default_backoff(), self.known.clone())
-            .boxed())
+        let api = collection::<T>(client, self.namespace);
+        Ok(translated(watcher(api, wanted).default_backoff(), self.known.clone()).boxed())
+    }
+}
+
+/// All objects of the kind that an operator for `namespace`, or for all, looks at.
+fn collection<T: Translate>(client: Client, namespace: Option<&str>) -> Api<Slim<T>> {
+    match namespace {
+        Some(namespace) if T::WATCHED != Kind::Class => Api::namespaced_with(client, namespace, &()),
+        Some(_) | None => Api::all(client),
     }
 }
 

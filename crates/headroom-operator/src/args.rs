@@ -65,6 +65,10 @@ pub struct OperatorArgs {
     /// Address for /metrics, /healthz and /readyz.
     #[arg(long, value_name = "ADDRESS", env = "HEADROOM_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// Look after the DynamicStorages of this namespace only, and give the lease a name of its own where several operators
+    /// share a namespace; default: all namespaces.
+    #[arg(long, value_name = "NAME", env = "HEADROOM_NAMESPACE")]
+    pub namespace: Option<String>,
     /// Namespace of the lease; default: the pod's own, else `headroom-system`.
     #[arg(long, value_name = "NAME", env = "POD_NAMESPACE")]
     pub lease_namespace: Option<String>,

@@ -64,6 +64,7 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
         kubelet_insecure_skip_verify,
         kubelet_port,
         listen,
+        namespace: only,
         lease_namespace,
         lease_name,
         identity,
@@ -89,13 +90,14 @@ pub async fn run_until(args: OperatorArgs, stop: impl Future<Output = ()>) -> an
     let namespace = lease_namespace.unwrap_or_else(|| own_namespace(&config));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), %identity, server = %config.cluster_url, http = %bound,
-        lease = format!("{namespace}/{lease_name}"), "headroom starts"
+        lease = format!("{namespace}/{lease_name}"), watches = only.as_deref().unwrap_or("all namespaces"),
+        "headroom starts"
     );
 
     let known = Shared::new();
     let kubelets = connect::kubelet_client(&config, &trust)?;
     let instances = connect::instance_client()?;
-    let watches = watch::all(&|beat| connect::watch_client(&config, beat), &known)?.boxed();
+    let watches = watch::all(&|beat| connect::watch_client(&config, beat), only.as_deref(), &known)?.boxed();
     let api = connect::api_client(config)?;
     let lease = LeaseName { namespace, name: lease_name, identity };
     let clock: Clock = Arc::new(SystemTime::now);

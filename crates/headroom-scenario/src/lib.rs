@@ -23,7 +23,7 @@ pub use evaluate::{evaluate, holds};
 pub use fact::Fact;
 pub use fixture::{BackupMode, Fixture, Topology};
 pub use run::{Outcome, Report, run, run_cell};
-pub use scenario::{Cell, Level, Pace, Scenario};
+pub use scenario::{Cell, Level, Pace, Scenario, Shared};
 pub use script::{Act, Gate, Step, Strike, Wait, Who};
 pub use trace::{Entry, Trace, What};
 pub use view::View;

@@ -20,6 +20,17 @@ pub enum Pace {
     Slow,
 }
 
+/// What scenarios in the same cluster share; the later ones rule out more of what may run beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shared {
+    /// It keeps to its own namespace: any number run side by side.
+    Nothing,
+    /// It stops or kills the operator: it needs one of its own.
+    Operator,
+    /// It cordons and drains nodes: it runs alone.
+    Nodes,
+}
+
 /// A scenario in one topology (and, where it strikes, at one moment).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -49,13 +60,14 @@ impl Scenario {
         full_id(self.id, self.fixture.topology, self.moment)
     }
 
-    /// Whether other scenarios in the same cluster would feel it, so that it must run alone.
-    pub fn serial(&self) -> bool {
-        self.script.iter().any(|step| match step {
-            Step::Do(act) => act.disturbs_others(),
-            Step::Strike(strike) => strike.disturbs_others(),
-            Step::Hold(_) | Step::Release(_) | Step::Until(..) => false,
-        })
+    /// What it touches of that which scenarios in the same cluster share.
+    pub fn touches(&self) -> Shared {
+        let touched = self.script.iter().map(|step| match step {
+            Step::Do(act) => act.touches(),
+            Step::Strike(strike) => strike.touches(),
+            Step::Hold(_) | Step::Release(_) | Step::Until(..) => Shared::Nothing,
+        });
+        touched.max().unwrap_or(Shared::Nothing)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headroom_core::{Bytes, names::VolumeName};
 
-use crate::Fact;
+use crate::{Fact, scenario::Shared};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,21 +160,23 @@ impl Strike {
         }
     }
 
-    /// Whether other scenarios in the same cluster would feel it.
-    pub fn disturbs_others(&self) -> bool {
+    /// What it touches of that which scenarios in the same cluster share.
+    pub const fn touches(&self) -> Shared {
         match self {
-            Self::KillOperator | Self::Drain(_) | Self::CordonAll => true,
-            Self::DeletePod(_) | Self::SwitchOver | Self::FailOver => false,
-            Self::Change(act) => act.disturbs_others(),
+            Self::KillOperator => Shared::Operator,
+            Self::Drain(_) | Self::CordonAll => Shared::Nodes,
+            Self::DeletePod(_) | Self::SwitchOver | Self::FailOver => Shared::Nothing,
+            Self::Change(act) => act.touches(),
         }
     }
 }
 
 impl Act {
-    /// Whether other scenarios in the same cluster would feel it: the operator and the nodes are everybody's.
-    pub const fn disturbs_others(&self) -> bool {
+    /// What it touches of that which scenarios in the same cluster share.
+    pub const fn touches(&self) -> Shared {
         match self {
-            Self::StopOperator | Self::StartOperator | Self::Uncordon | Self::SilenceKubelet(_) => true,
+            Self::StopOperator | Self::StartOperator => Shared::Operator,
+            Self::Uncordon | Self::SilenceKubelet(_) => Shared::Nodes,
             Self::StartWriter { .. }
             | Self::Fill { .. }
             | Self::FillUntilRefused { .. }
@@ -191,7 +193,7 @@ impl Act {
             | Self::CreateStorage
             | Self::ProviderLimit { .. }
             | Self::PassTime(_)
-            | Self::Verify => false,
+            | Self::Verify => Shared::Nothing,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_scenario::WorldError;
+use headroom_scenario::{Shared, WorldError};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{
     Api, Client, Config, ResourceExt as _,
@@ -20,7 +20,8 @@ use super::{
     class::{self, Class},
     install,
     manifests::Offer,
-    nodes, operator,
+    nodes,
+    operator::{self, Operator},
 };
 
 /// How to reach the cluster and what to use in it.
@@ -92,12 +93,20 @@ impl Connection {
         let runtime = Arc::new(runtime);
         let connection = Self { runtime, client, options, class, snapshots, profile, is_lab, writes };
         connection.runtime.block_on(nodes::remove_leftovers(&connection.client))?;
+        connection.runtime.block_on(operator::remove_leftovers(&connection.client))?;
         install::ensure(&connection)?;
         if let Some(mean) = connection.options.kill_operator_every {
             let kills = operator::kill_at_random(connection.client.clone(), mean, connection.options.seed);
             connection.runtime.spawn(kills);
         }
         Ok(connection)
+    }
+
+    /// Gets ready for scenarios that touch this: those with an operator of their own have the cluster without the
+    /// installed one, which would look after their namespaces, too.
+    pub(crate) fn begin(&self, shared: Shared) -> Result<(), WorldError> {
+        let replicas = u32::from(shared != Shared::Operator);
+        self.runtime.block_on(Operator::installed(&self.client).scale(replicas))
     }
 
     /// `spec.imageName` of the fixtures; `None` leaves it to CloudNativePG.

@@ -11,7 +11,7 @@ use crate::args::Install;
 
 use super::{
     connect::{Connection, failed},
-    operator::{self, DEPLOYMENT, NAMESPACE},
+    operator::{DEPLOYMENT, NAMESPACE, Operator},
 };
 
 /// Installs headroom when asked for and waits until it is ready.
@@ -20,6 +20,7 @@ use super::{
 /// When it is missing and may not or cannot be installed; the message says how to.
 pub(crate) fn ensure(connection: &Connection) -> Result<(), WorldError> {
     let install = connection.options.install;
+    let installed = Operator::installed(&connection.client);
     let deployments = Api::<Deployment>::namespaced(connection.client.clone(), NAMESPACE);
     let present = connection
         .runtime
@@ -30,7 +31,7 @@ pub(crate) fn ensure(connection: &Connection) -> Result<(), WorldError> {
         (Install::Always, _, true) | (Install::Missing, false, true) => {
             from_checkout()?;
             // A pod of the old image must not serve on: the tag is the same.
-            connection.runtime.block_on(operator::kill(&connection.client))?;
+            connection.runtime.block_on(installed.kill())?;
         }
         (Install::Missing | Install::Never, true, _) => {}
         (Install::Always, _, false) | (Install::Missing | Install::Never, false, _) => {
@@ -41,7 +42,7 @@ pub(crate) fn ensure(connection: &Connection) -> Result<(), WorldError> {
             ));
         }
     }
-    connection.runtime.block_on(operator::scale(&connection.client, 1))
+    connection.runtime.block_on(installed.scale(1))
 }
 
 fn from_checkout() -> Result<(), WorldError> {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use headroom_core::names::VolumeName;
 use headroom_scenario::{
-    Act, Ended, Fact, Fixture, Gate, Scenario, Strike, Trace, View, Wait, What, Who, World, WorldError,
-    evaluate::holds,
+    Act, Ended, Fact, Fixture, Gate, Scenario, Shared, Strike, Trace, View, Wait, What, Who, World,
+    WorldError, evaluate::holds,
 };
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -24,6 +24,7 @@ use super::{
     manifests::NAME,
     names,
     observe::{self, Newest},
+    operator::Operator,
     parse,
     recorder::Recorder,
     writer::Writer,
@@ -55,6 +56,10 @@ pub(crate) struct ClusterWorld {
     held: Vec<Gate>,
     reached: Vec<Gate>,
     operator_stopped: bool,
+    /// Who looks after the volumes.
+    operator: Operator,
+    /// It is the scenario's own.
+    own_operator: bool,
     growth_refused: bool,
     /// Nodes that this scenario has cordoned.
     cordoned: Vec<String>,
@@ -71,9 +76,18 @@ impl ClusterWorld {
     /// When its sizes cannot be had here.
     pub(crate) fn new(connection: Connection, scenario: &Scenario) -> Result<Self, String> {
         let scale = Scale::of(scenario, connection.profile)?;
+        let namespace = names::namespace(&scenario.full_id());
+        let own_operator = scenario.touches() == Shared::Operator;
+        let operator = if own_operator {
+            Operator::of_scenario(&connection.client, &namespace)
+        } else {
+            Operator::installed(&connection.client)
+        };
         Ok(Self {
             connection,
-            namespace: names::namespace(&scenario.full_id()),
+            namespace,
+            operator,
+            own_operator,
             wanted: gates::of(&scenario.script),
             scale,
             recorder: Recorder::new(scale),

@@ -90,7 +90,7 @@ async fn conversation(answers: Vec<(&'static str, String)>, events: usize) -> Ve
         }
         handle
     });
-    let api = Api::<Slim<Class>>::all(Client::new(service, "default"));
+    let api = collection::<Class>(Client::new(service, "default"), None);
     let stream = translated(watcher(api, pages(1)).default_backoff(), Shared::new());
     let events = stream.take(events).collect().await;
     drop(server.await.expect("the server ended"));
@@ -150,4 +150,22 @@ async fn a_watch_lists_by_pages_goes_on_from_bookmarks_and_lists_anew_when_it_ha
         })
         .collect();
     assert_eq!(said, ["began", "a", "b", "done", "unreadable", "expired", "began", "b", "done"]);
+}
+
+#[tokio::test]
+async fn an_operator_for_one_namespace_looks_at_no_other() {
+    use kube::client::Body;
+    async fn asked<T: Translate>(namespace: Option<&str>) -> String {
+        let (service, mut handle) = tower_test::mock::pair::<http::Request<Body>, http::Response<Body>>();
+        let api = collection::<T>(Client::new(service, "default"), namespace);
+        let call = tokio::spawn(async move { api.list(&kube::api::ListParams::default()).await.map(drop) });
+        let (request, _) = handle.next_request().await.expect("a call");
+        call.abort();
+        request.uri().path().to_owned()
+    }
+    assert_eq!(asked::<Claim>(None).await, "/api/v1/persistentvolumeclaims");
+    assert_eq!(asked::<Claim>(Some("shop")).await, "/api/v1/namespaces/shop/persistentvolumeclaims");
+    let storages = "/apis/headroom.dev/v1alpha1/namespaces/shop/dynamicstorages";
+    assert_eq!(asked::<Storage>(Some("shop")).await, storages);
+    assert_eq!(asked::<Class>(Some("shop")).await, "/apis/storage.k8s.io/v1/storageclasses");
 }

@@ -76,7 +76,7 @@ impl World {
         };
         let direct = || -> Client { client(&self.server).build() };
         let known = Shared::new();
-        let watches = watch::all(&|beat| Ok(connect::listening(client(&self.server), beat)), &known);
+        let watches = watch::all(&|beat| Ok(connect::listening(client(&self.server), beat)), None, &known);
         let (asks, questions) = mpsc::channel(1);
         let clock = self.server.clone();
         let wires = Wires {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{
-    Act, Cell, Fact, Gate, Scenario, Step, Topology, Wait, catalogue,
+    Act, Cell, Fact, Gate, Scenario, Shared, Step, Topology, Wait, catalogue,
     expect::{Control, Storage},
 };
 
@@ -82,15 +82,19 @@ fn only_what_needs_days_or_a_silent_kubelet_is_left_to_the_simulator() {
 }
 
 #[test]
-fn what_touches_the_operator_or_the_nodes_is_serial() {
-    let serial: BTreeSet<&str> = scenarios().filter(Scenario::serial).map(|scenario| scenario.id).collect();
-    for id in
-        ["p0_01_operator_restart", "p0_05_node_drain", "p0_10_exhausted", "p1_01_concurrent_disruptions"]
-    {
-        assert!(serial.contains(id), "{id}");
-    }
+fn what_scenarios_share_is_told_by_their_scripts() {
+    let check = |id: &str, shared: Shared| {
+        let of_id: Vec<Scenario> = scenarios().filter(|scenario| scenario.id == id).collect();
+        assert!(!of_id.is_empty() && of_id.iter().all(|scenario| scenario.touches() == shared), "{id}");
+    };
     for id in ["p0_02_primary_pod_restart", "p0_03_failover_during_growth", "p1_02_rolling_upgrade"] {
-        assert!(!serial.contains(id), "{id}");
+        check(id, Shared::Nothing);
+    }
+    for id in ["p0_01_operator_restart", "p0_10_exhausted", "p0_00_volume_already_full"] {
+        check(id, Shared::Operator);
+    }
+    for id in ["p0_05_node_drain", "p0_09_join_waits_for_a_node", "p1_01_concurrent_disruptions"] {
+        check(id, Shared::Nodes);
     }
 }
 

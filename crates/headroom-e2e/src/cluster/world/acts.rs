@@ -10,7 +10,7 @@ use crate::cluster::{
     ballast,
     connect::failed,
     manifests::{self, NAME, TABLESPACE},
-    nodes, operator,
+    nodes,
     sql::Refusal,
     writer::Writer,
 };
@@ -71,7 +71,7 @@ impl ClusterWorld {
 
     fn run_operators(&mut self, count: u32) -> Result<(), WorldError> {
         self.operator_stopped = count == 0;
-        self.connection.runtime.block_on(operator::scale(&self.connection.client, count))
+        self.connection.runtime.block_on(self.operator.scale(count))
     }
 
     fn set_cluster_size(&self, volume: &VolumeName, size: Bytes) -> Result<(), WorldError> {

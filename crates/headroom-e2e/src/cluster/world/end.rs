@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 
 use super::ClusterWorld;
-use crate::cluster::{birth, evidence::Evidence, operator};
+use crate::cluster::{birth, evidence::Evidence};
 
 /// Logs are asked for from a little before the scenario began.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -21,10 +21,10 @@ impl ClusterWorld {
         for gate in std::mem::take(&mut self.held) {
             said(self.let_gate_go(gate));
         }
-        said(self.give_back());
         if keep_evidence {
             self.keep_evidence();
         }
+        said(self.give_back());
         said(self.unregister_webhook());
         if self.fixture.as_ref().is_some_and(|fixture| fixture.size_at_birth) {
             let (client, runtime) = (&self.connection.client, &self.connection.runtime);
@@ -40,8 +40,10 @@ impl ClusterWorld {
 
     /// What others share is as it was found: nodes, operator, storage.
     fn give_back(&mut self) -> Result<(), WorldError> {
-        let operator = if self.operator_stopped {
-            self.connection.runtime.block_on(operator::scale(&self.connection.client, 1))
+        let operator = if self.own_operator {
+            self.connection.runtime.block_on(self.operator.remove())
+        } else if self.operator_stopped {
+            self.connection.runtime.block_on(self.operator.scale(1))
         } else {
             Ok(())
         };

@@ -99,6 +99,9 @@ impl ClusterWorld {
             self.storage_gates().clear()?;
         }
         self.size_at_birth(fixture)?;
+        if self.own_operator {
+            runtime.block_on(self.operator.install(&self.namespace))?;
+        }
         self.watch();
         runtime.block_on(self.make_login())?;
         let cluster = manifests::cluster(fixture, self.connection.offer(image.as_deref()));
@@ -114,6 +117,10 @@ impl ClusterWorld {
                 &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(FILL_TOLERANCE)),
                 Wait::Decision,
             )?;
+        }
+        if self.own_operator {
+            // It has started while the Cluster was made.
+            runtime.block_on(self.operator.scale(1))?;
         }
         self.register_webhook()?;
         self.make_storage(fixture)

@@ -12,14 +12,14 @@ use crate::cluster::{
     connect::failed,
     manifests::NAME,
     nodes::{self, Victim},
-    operator, parse,
+    parse,
 };
 
 impl ClusterWorld {
     pub(super) fn disturb(&mut self, strike: &Strike) -> Result<(), WorldError> {
         let runtime = self.connection.runtime.clone();
         match strike {
-            Strike::KillOperator => runtime.block_on(operator::kill(&self.connection.client)),
+            Strike::KillOperator => runtime.block_on(self.operator.kill()),
             Strike::DeletePod(who) => self.delete_pod(*who, &DeleteParams::default()),
             Strike::SwitchOver => self.switch_over(),
             Strike::FailOver => self.delete_pod(Who::Primary, &DeleteParams::default().grace_period(0)),
