@@ -8,6 +8,7 @@ use crate::{
     ledger::{Cause, Ledger, LedgerEntry, Outcome},
     names::VolumeName,
     record::{MemberRecord, VolumeRecord},
+    usage::Samples,
 };
 
 /// The record of the volume with what the claims add to it; `None` while no bound claim has been seen.
@@ -82,7 +83,10 @@ fn mark_grown(record: &mut VolumeRecord, seen: &Observation, volume: &VolumeName
                 .get(name)
                 .filter(|kept| kept.claim == claim.id.uid)
                 .and_then(|kept| kept.last_usage);
-            let kept = MemberRecord { claim: claim.id.uid.clone(), grown_at: Some(now), last_usage };
+            // No sample that is known is newer, however far the kubelet's clock is ahead of ours.
+            let newest = seen.evidence.samples.get(&claim.id.uid).and_then(Samples::newest);
+            let grown_at = newest.map_or(now, |sample| sample.at.max(now));
+            let kept = MemberRecord { claim: claim.id.uid.clone(), grown_at: Some(grown_at), last_usage };
             record.members.insert(name.clone(), kept);
         }
     }

@@ -4,7 +4,12 @@ use super::{
     member::Member,
     size::{LEAD, below, critical},
 };
-use crate::{Timestamp, policy::VolumePolicy, usage::slope};
+use crate::{
+    Timestamp,
+    observation::ContainerExit,
+    policy::VolumePolicy,
+    usage::{Sample, slope},
+};
 
 /// CNPG's exit code for "no room for one WAL segment".
 const EXIT_NO_WAL_ROOM: i32 = 4;
@@ -38,23 +43,16 @@ pub(super) enum Ends {
 /// switched away from, and the replica that it becomes, end and restart below the buffer as well as above it: no sign.
 pub(super) fn alarm(policy: &VolumePolicy, member: &Member<'_>, ends: Ends) -> Option<Alarm> {
     let pod = member.pod?;
-    let after_growth = |at: Timestamp| member.grown_at.is_none_or(|grown| at > grown);
-    let exit = pod.last_exit.filter(|exit| after_growth(exit.at));
-    // Usage that was measured before the last growth says nothing of the volume as it is.
-    let last = member.last.filter(|sample| after_growth(sample.at));
     if !pod.ready {
+        let exit = exit(member);
+        let last = last(member);
         let stopped_full = ends == Ends::NoWalRoom
             && exit.is_some_and(|exit| {
                 // Only a newer sample that is not critical says that room was made since.
                 exit.code == EXIT_NO_WAL_ROOM
                     && !last.is_some_and(|sample| sample.at > exit.at && !critical(policy, sample))
             });
-        let ended_low = ends == Ends::AnyCode
-            && member.primary
-            && !member.fenced
-            && last
-                .is_some_and(|sample| below(policy, sample) && exit.is_some_and(|exit| exit.at > sample.at));
-        if stopped_full || ended_low {
+        if stopped_full || ends == Ends::AnyCode && ended_low(policy, member) {
             return Some(Alarm::DiskFull);
         }
         if !member.fenced && last.is_some_and(|sample| critical(policy, sample)) {
@@ -67,4 +65,30 @@ pub(super) fn alarm(policy: &VolumePolicy, member: &Member<'_>, ends: Ends) -> O
     }
     let soon = slope::time_to_full(member.samples).is_some_and(|left| left < LEAD);
     (below(policy, sample) && soon).then_some(Alarm::FullSoon)
+}
+
+/// Whether the server of the primary ended, with whatever code, while its volume was below the buffer. A switchover that
+/// the watches have not shown yet looks the same.
+pub(super) fn ended_low(policy: &VolumePolicy, member: &Member<'_>) -> bool {
+    member.pod.is_some_and(|pod| !pod.ready)
+        && member.primary
+        && !member.fenced
+        && last(member).is_some_and(|sample| {
+            below(policy, sample) && exit(member).is_some_and(|exit| exit.at > sample.at)
+        })
+}
+
+/// The newest end of the server, unless that was before the last growth.
+fn exit<'a>(member: &Member<'a>) -> Option<&'a ContainerExit> {
+    let exit = member.pod?.last_exit.as_ref()?;
+    after_growth(member, exit.at).then_some(exit)
+}
+
+/// Usage that was measured before the last growth says nothing of the volume as it is.
+fn last(member: &Member<'_>) -> Option<Sample> {
+    member.last.filter(|sample| after_growth(member, sample.at))
+}
+
+fn after_growth(member: &Member<'_>, at: Timestamp) -> bool {
+    member.grown_at.is_none_or(|grown| at > grown)
 }

@@ -16,6 +16,7 @@ use crate::{
     decision::{Lane, Need},
     ledger::{ActionId, Cause, LedgerEntry, Outcome},
     names::{InstanceName, VolumeName},
+    observation::Freshness,
     policy::{Mode, VolumePolicy},
     record::{Growth, VolumeRecord},
     report::{BudgetReport, Notice, Reason, State},
@@ -84,11 +85,7 @@ impl Draft<'_> {
 
     /// Finds the alarms, worst first.
     pub(super) fn sound(&mut self, members: &[Member<'_>]) {
-        let ends = match self.name {
-            VolumeName::Data if self.holds_wal() => Ends::NoWalRoom,
-            VolumeName::Data => Ends::AnyCode,
-            VolumeName::Tablespace(_) | VolumeName::Wal => Ends::Nothing,
-        };
+        let ends = self.telling_ends();
         self.alarms = members
             .iter()
             .enumerate()
@@ -99,6 +96,37 @@ impl Draft<'_> {
         self.alarms.sort_by_key(|(index, alarm)| {
             (*alarm, members.get(*index).map(|member| (member.free_permille(), !member.primary)))
         });
+    }
+
+    /// Which ends of a server are a sign that this volume is full.
+    fn telling_ends(&self) -> Ends {
+        match self.name {
+            VolumeName::Data if self.holds_wal() => Ends::NoWalRoom,
+            VolumeName::Data => Ends::AnyCode,
+            VolumeName::Tablespace(_) | VolumeName::Wal => Ends::Nothing,
+        }
+    }
+
+    /// What would be done upon a sign that may be a switchover which the watches have not shown yet is not done: what is
+    /// known is read anew first. An emergency growth that runs was begun upon such a read.
+    pub(super) fn ask_where_unsure(
+        &mut self,
+        members: &[Member<'_>],
+        (adopted, number): &(VolumeRecord, u32),
+        numbers: &mut Numbers,
+    ) {
+        let read = matches!(self.seen.freshness, Freshness::Quorum { .. });
+        let begun = adopted.growth.as_ref().is_some_and(|growth| growth.cause == Cause::Emergency);
+        let acts = self.record.growth != adopted.growth || !self.actions.is_empty();
+        if read || begun || !acts || self.telling_ends() != Ends::AnyCode {
+            return;
+        }
+        if members.iter().any(|member| alarm::ended_low(self.policy, member)) {
+            self.record.clone_from(adopted);
+            numbers.0 = *number;
+            self.actions.clear();
+            self.need = Some(Need::Quorum);
+        }
     }
 
     /// The members in emergency, worst first.

@@ -120,7 +120,7 @@ fn lowered(member: &Member<'_>, growth: &Growth) -> bool {
 }
 
 /// When the growth of a claim was complete: where a sample shows it, just before that sample, so that the sample itself
-/// may be judged; else now.
+/// may be judged; else now, and no sample that is known by then is newer.
 pub(super) fn grown_at(member: &Member<'_>, growth: &Growth, now: Timestamp) -> Timestamp {
     let proof = match member.usage {
         Usage::Fresh(sample) => {
@@ -129,6 +129,8 @@ pub(super) fn grown_at(member: &Member<'_>, growth: &Growth, now: Timestamp) -> 
         }
         Usage::Stale(_) | Usage::Mismatch(_) | Usage::Never => None,
     };
-    let at = proof.map_or(now, |at| at.minus(crate::Span::seconds(1)).min(now));
+    // Samples are compared with this, so it goes by the kubelet's clock where that is known: ours may be behind it.
+    let seen = member.last.map_or(now, |last| last.at.max(now));
+    let at = proof.map_or(seen, |at| at.minus(crate::Span::seconds(1)));
     at.max(growth.started)
 }

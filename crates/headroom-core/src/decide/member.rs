@@ -10,6 +10,10 @@ use crate::{
     usage::{self, Sample, Usage, shape::Shape},
 };
 
+/// For so long after a growth a sample may be of before it: a stock kubelet measures each 60 to 120 s, a poll comes up to
+/// 30 s later, and its clock and ours need not agree to the second.
+const LATE: Span = Span::minutes(3);
+
 /// A bound claim of the volume and its instance.
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
@@ -116,6 +120,18 @@ impl Member<'_> {
             Shape::UNKNOWN => Shape::measured(before.max(self.capacity), last.capacity),
             shape => shape,
         }
+    }
+
+    /// Until when a sample of the size before the last growth is merely late.
+    pub(crate) fn late_until(&self) -> Option<Timestamp> {
+        self.grown_at.map(|grown| grown.plus(LATE))
+    }
+
+    /// Whether a sample may be of before the last growth: of a file system that is too small, not one that is too large.
+    /// By the kubelet's clock alone it cannot be told: a sample that seems to be of the future is no newer than now.
+    pub(crate) fn late(&self, sample: Sample, now: Timestamp) -> bool {
+        let smaller = sample.capacity < self.capacity;
+        smaller && self.late_until().is_some_and(|until| sample.at.min(now) <= until)
     }
 
     /// The sample before the newest one, if it was taken after the last growth of the claim. An operator that has just

@@ -2,6 +2,7 @@
 
 use super::{draft::Verdict, member::Member};
 use crate::{
+    Timestamp,
     observation::{Growable, VolumeSpecSeen},
     record::Growth,
     report::{Reason, State},
@@ -16,6 +17,7 @@ pub(super) fn preflight(
     spec: &VolumeSpecSeen,
     members: &[Member<'_>],
     growth: Option<&Growth>,
+    now: Timestamp,
 ) -> Option<Verdict> {
     if !spec.resize_in_use {
         return Some((State::Blocked, Reason::OnlineResizeDisabled));
@@ -28,9 +30,9 @@ pub(super) fn preflight(
         Usage::Fresh(_) | Usage::Mismatch(_) => true,
         Usage::Stale(_) | Usage::Never => false,
     });
-    let mismatched = known.clone().find(|member| disagrees(member, growth))?;
+    let mismatched = known.clone().find(|member| disagrees(member, growth, now))?;
     known
-        .all(|member| disagrees(member, growth))
+        .all(|member| disagrees(member, growth, now))
         .then(|| (State::Blocked, Reason::NotSizedByClaim(mismatched.name.clone())))
 }
 
@@ -43,13 +45,16 @@ pub(super) fn not_growable(member: &Member<'_>) -> Verdict {
     (State::Blocked, reason)
 }
 
-/// A sample that was taken before the last growth is merely late, and so is one that shows the size before the growth
-/// that runs: `capacity` is there some seconds before the kubelet measures again (experiments G1).
-fn disagrees(member: &Member<'_>, growth: Option<&Growth>) -> bool {
+/// A sample that may be of before the last growth is merely late, and so is one that shows what the claim had since the
+/// growth that runs began, its size before or that of a growth which this one overtook: `capacity` is there some seconds
+/// before the kubelet measures again (experiments G1).
+fn disagrees(member: &Member<'_>, growth: Option<&Growth>, now: Timestamp) -> bool {
     match member.usage {
         Usage::Mismatch(sample) => {
-            let late = growth.is_some_and(|growth| usage::sized_by(growth.from, sample.capacity));
-            !late && member.grown_at.is_none_or(|grown| sample.at > grown)
+            let late = sample.capacity < member.capacity
+                && growth
+                    .is_some_and(|growth| usage::sized_by(growth.from, sample.capacity.min(growth.from)));
+            !late && !member.late(sample, now)
         }
         Usage::Fresh(_) | Usage::Stale(_) | Usage::Never => false,
     }

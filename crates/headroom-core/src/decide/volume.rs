@@ -64,7 +64,8 @@ pub(super) fn volume(
         return resting(rules, name, seen, before, now, (State::WaitingForUsage, Reason::NoBoundClaim));
     };
     let members = member::members(seen, name, &record, now);
-    let blocked = preflight::preflight(spec, &members, record.growth.as_ref());
+    let blocked = preflight::preflight(spec, &members, record.growth.as_ref(), now);
+    let adopted = (record.clone(), numbers.0);
     let mut draft = Draft {
         name,
         policy: rules,
@@ -86,6 +87,7 @@ pub(super) fn volume(
     };
     draft.sound(&members);
     let verdict = causes(&mut draft, &members, blocked, numbers);
+    draft.ask_where_unsure(&members, &adopted, numbers);
     remember::remember(&mut draft, &members, before);
     notices(&mut draft, &members, policy.sync, spec.size);
     finish(draft, &members, verdict)
@@ -141,7 +143,7 @@ fn blind(draft: &Draft<'_>, members: &[Member<'_>]) -> Option<Verdict> {
     let known = members.iter().any(|member| match member.usage {
         Usage::Fresh(_) => true,
         // Taken before the last growth: late, not wrong.
-        Usage::Mismatch(sample) => member.grown_at.is_some_and(|grown| sample.at <= grown),
+        Usage::Mismatch(sample) => member.late(sample, draft.now),
         Usage::Stale(_) | Usage::Never => false,
     });
     if known {
@@ -175,7 +177,10 @@ fn notices(
     for member in members {
         draft.edge(member.stale_at());
         let fresh = matches!(member.usage, Usage::Fresh(_));
-        let late = member.last.zip(member.grown_at).is_some_and(|(last, grown)| last.at <= grown);
+        let late = member.last.is_some_and(|last| member.late(last, draft.now));
+        if matches!(member.usage, Usage::Mismatch(_)) {
+            draft.edge(member.late_until().map(|until| until.plus(Span::seconds(1))));
+        }
         if member.mounted() && !member.fenced && !fresh && !late {
             draft.notices.push(Notice::MemberWithoutUsage(member.name.clone()));
         }

@@ -1,11 +1,14 @@
 //! Emergency growth (design §5 rule 2).
 
 use headroom_core::{
-    Bytes, Percent, Span,
+    Bytes, Percent, Span, Timestamp,
     decision::Need,
     ledger::Cause,
     names::{Text, VolumeName},
-    observation::{ContainerSeen, ObstacleCause, Primary, ResizeStep, VolumeSpecSeen, WalFacts, WalSeen},
+    observation::{
+        ContainerSeen, Freshness, ObstacleCause, Primary, ResizeStep, VolumeSpecSeen, WalFacts, WalSeen,
+    },
+    policy::Mode,
     report::{Notice, Reason, State},
     usage::{Sample, Samples},
     window::Windows,
@@ -226,6 +229,75 @@ fn a_switchover_below_the_buffer_is_no_emergency() {
         world.pod(1).container = ContainerSeen::Running { since: world.now.minus(Span::seconds(4)) };
         assert_eq!(world.settle(), vec![]);
         world.assert_says(State::PendingGrowth, &Reason::OutsideWindow);
+    }
+}
+
+#[test]
+fn a_switchover_that_the_watches_have_not_shown_yet_is_no_emergency() {
+    let mut world = closed_with(2);
+    add_wal_volume(&mut world);
+    world.set_used_all(88);
+    world.stop_server(1, 0, 5);
+    // By the cache the primary is still the one whose server ended: nothing is done before that is read anew.
+    let decision = world.decide();
+    assert_eq!((decision.needs, decision.actions.len()), (Some(Need::Quorum), 0));
+    assert!(decision.record.volumes.values().all(|volume| volume.growth.is_none()));
+    assert_eq!(decision.record.sequence, 0);
+    world.seen.freshness = Freshness::Quorum { read_at: world.now };
+    let mut moving = world.clone();
+    moving.seen.cluster.primary = Primary::Moving { to: Some(instance(2)) };
+    assert_eq!(moving.settle(), vec![]);
+    moving.assert_says(State::PendingGrowth, &Reason::OutsideWindow);
+    assert_eq!(world.settle(), vec![(instance(1), gi(13)), (instance(2), gi(13))]);
+}
+
+#[test]
+fn nothing_is_read_anew_for_a_stop_upon_which_nothing_would_be_done() {
+    let stopped = |change: &dyn Fn(&mut World)| {
+        let mut world = closed();
+        add_wal_volume(&mut world);
+        world.set_used(1, 88);
+        world.stop_server(1, 0, 5);
+        change(&mut world);
+        assert_eq!(world.settle(), vec![]);
+        let decision = world.decide();
+        assert_eq!((decision.needs, decision.actions.len()), (None, 0), "{:?}", world.report());
+    };
+    stopped(&|world| world.rules().emergency.enabled = false);
+    stopped(&|world| world.rules().limit = gi(10));
+    stopped(&|world| world.policy.mode = Mode::Advise);
+}
+
+#[test]
+fn what_was_measured_before_a_growth_is_no_second_emergency_whatever_the_clocks_say() {
+    // The kubelet's clock is ahead of ours by so many seconds, and it shows nothing while the server starts again.
+    for ahead in [0, 60, 3600, 86_400] {
+        for by_hand in [false, true] {
+            let mut world = closed();
+            let capacity = file_system(gi(10));
+            let mut samples = Samples::none();
+            for before in [20, 10] {
+                let at = Timestamp::from_unix(world.now.unix() + ahead - before);
+                samples.push(Sample { at, capacity, available: Bytes::mebi(300) });
+            }
+            world.set_samples(1, samples.clone());
+            world.stop_server(1, 1, 5);
+            if by_hand {
+                world.rules().emergency.enabled = false;
+                assert_eq!(world.settle(), vec![]);
+                world.claim(1).requested = gi(13);
+                world.claim(1).requested_text = Text::from("13Gi");
+            } else {
+                assert_eq!(world.settle(), vec![(instance(1), gi(13))], "ahead by {ahead} s");
+            }
+            world.advance(Span::seconds(5));
+            world.claim(1).capacity = Some(gi(13));
+            world.rules().emergency.enabled = true;
+            for _ in 0..3 {
+                assert_eq!(world.settle(), vec![], "ahead by {ahead} s, by hand: {by_hand}");
+                world.advance(Span::seconds(20));
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a planned growth waits for, and what forbids all change: the reason that really holds.
 
 use headroom_core::{
-    Span,
+    Span, Timestamp,
     decision::Need,
     names::{Text, VolumeName},
     observation::{Growable, Suspension, WalFacts, WalSeen},
@@ -11,7 +11,7 @@ use headroom_core::{
     window::Windows,
 };
 
-use crate::world::{World, gi, instance};
+use crate::world::{World, file_system, gi, instance, mi};
 
 /// A single instance that wants 11Gi.
 fn low() -> World {
@@ -43,7 +43,7 @@ fn a_closed_window_holds_and_its_edge_wakes() {
 fn a_window_is_open_from_its_start_until_before_its_end() {
     for (before_start, after_end, open) in [(1_i64, 0_i64, false), (0, 0, true), (0, -1, false)] {
         let mut world = low();
-        let shift = |seconds: i64| headroom_core::Timestamp::from_unix(world.now.unix() + seconds);
+        let shift = |seconds: i64| Timestamp::from_unix(world.now.unix() + seconds);
         let (start, end) = match (before_start, after_end) {
             (1, _) => (shift(1), shift(100)),
             (_, -1) => (shift(-100), shift(0)),
@@ -151,6 +151,45 @@ fn a_sample_from_before_the_growth_is_late_and_blocks_nothing() {
     assert_eq!(world.settle(), vec![(instance(1), gi(13))]);
     // The claim shows its new capacity; the kubelet has not measured again.
     world.claim(1).capacity = Some(gi(13));
+    assert_eq!(world.settle(), vec![]);
+    assert_ne!(world.report().state, State::Blocked);
+}
+
+#[test]
+fn a_sample_from_before_the_growth_is_late_whatever_the_clocks_say() {
+    // The kubelet's clock is ahead of ours by so many seconds; its sample is of 2 s before the growth.
+    for ahead in [0, 2, 5, 60, 3600, 86_400] {
+        let mut world = World::new(1);
+        world.set_used(1, 97);
+        assert_eq!(world.settle(), vec![(instance(1), gi(13))]);
+        world.storage_works();
+        world.settle();
+        let grown = world.now;
+        let seen = |world: &mut World, capacity, seconds: i64| {
+            let at = Timestamp::from_unix(grown.unix() + ahead + seconds);
+            let mut samples = Samples::none();
+            samples.push(Sample { at, capacity, available: mi(500) });
+            world.set_samples(1, samples);
+        };
+        seen(&mut world, file_system(gi(10)), -2);
+        assert_eq!(world.settle(), vec![], "ahead by {ahead} s");
+        assert_ne!(world.report().state, State::Blocked, "ahead by {ahead} s");
+        // A file system that never grew is found out all the same.
+        world.advance(Span::minutes(4));
+        seen(&mut world, file_system(gi(10)), 239);
+        world.settle();
+        world.assert_says(State::Blocked, &Reason::NotSizedByClaim(instance(1)));
+    }
+}
+
+#[test]
+fn a_growth_that_another_one_overtook_is_on_its_way_and_blocks_nothing() {
+    let mut world = World::new(1);
+    world.set_used(1, 97);
+    assert_eq!(world.settle(), vec![(instance(1), gi(13))]);
+    // Somebody had raised it to 11Gi meanwhile: that is what the kubelet has measured last.
+    world.claim(1).capacity = Some(gi(13));
+    world.set_available(1, file_system(gi(11)), gi(1));
     assert_eq!(world.settle(), vec![]);
     assert_ne!(world.report().state, State::Blocked);
 }

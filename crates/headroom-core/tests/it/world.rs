@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use headroom_core::{
     Action, Bytes, Decision, Observation, Percent, Policy, Record, Span, Timestamp, decide,
+    decision::Need,
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     lint,
     lint::Severity,
@@ -279,14 +280,25 @@ impl World {
     #[track_caller]
     pub(crate) fn step(&mut self) -> Option<Done> {
         let decision = self.decide();
-        if decision.needs.is_some() {
-            return None;
-        }
+        // As the session does: intent, then knowledge, then the first action; what was read holds until the next write.
+        let read = std::mem::replace(&mut self.seen.freshness, Freshness::Cached);
         if decision.record != self.record {
             self.record = decision.record;
             return Some(Done::Recorded);
         }
-        let action = decision.actions.into_iter().next()?;
+        match decision.needs {
+            Some(Need::Quorum) => {
+                assert_eq!(read, Freshness::Cached, "what was just read is asked for again");
+                self.seen.freshness = Freshness::Quorum { read_at: self.now };
+                return Some(Done::Read);
+            }
+            Some(Need::Wal) => return None,
+            None => {}
+        }
+        let Some(action) = decision.actions.into_iter().next() else {
+            self.seen.freshness = read;
+            return None;
+        };
         self.apply(&action);
         Some(Done::Acted(action))
     }
@@ -323,7 +335,7 @@ impl World {
             match self.step() {
                 None => return patches,
                 Some(Done::Acted(Action::Resize(resize))) => patches.push((resize.instance, resize.to)),
-                Some(Done::Acted(_) | Done::Recorded) => {}
+                Some(Done::Acted(_) | Done::Recorded | Done::Read) => {}
             }
         }
         panic!("asks without end: {:#?}", self.decide());
@@ -394,6 +406,7 @@ impl World {
 /// What one step of the session did.
 #[derive(Debug)]
 pub(crate) enum Done {
+    Read,
     Recorded,
     Acted(Action),
 }
