@@ -1,6 +1,7 @@
 //! The operator as a value.
 
 mod answer;
+mod clock;
 mod serve;
 mod show;
 mod watch;
@@ -85,7 +86,7 @@ impl Engine {
 
     /// Takes in what happened. Never blocks.
     pub fn handle(&mut self, event: Event, now: Timestamp) {
-        self.clock = now;
+        self.keep_time(now);
         match event {
             Event::Seen(seen) => self.seen(seen, now),
             Event::Gone(kind, key, name, version) => self.gone(kind, &key, &name, version.as_ref(), now),
@@ -110,7 +111,7 @@ impl Engine {
 
     /// The next effect to perform now; call until `None`.
     pub fn poll(&mut self, now: Timestamp) -> Option<Effect> {
-        self.clock = now;
+        self.keep_time(now);
         if let Some(note) = self.outbox.pop_front() {
             return Some(Effect::Note(note));
         }

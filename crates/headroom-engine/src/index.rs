@@ -129,6 +129,16 @@ impl Index {
         self.entries.get(key)
     }
 
+    /// The clock was set back: what was noted later than now was noted now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        for heard in self.heard.values_mut() {
+            *heard = now.min(*heard);
+        }
+        for entry in self.entries.values_mut() {
+            entry.set_back(now);
+        }
+    }
+
     /// Our object of a Cluster.
     pub(crate) fn storage(&self, key: &ClusterKey) -> Option<&StorageSeen> {
         self.entries.get(key).and_then(|entry| entry.storage.as_ref()).map(|kept| &kept.value)

@@ -157,6 +157,17 @@ impl Timetable {
         }
     }
 
+    /// The clock was set back: who was asked later than now was asked now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        let names: BTreeSet<NodeName> = self.nodes.keys().cloned().collect();
+        for name in names {
+            if let Some(node) = self.nodes.get_mut(&name) {
+                node.asked = node.asked.map(|asked| asked.min(now));
+            }
+            self.plan(&name, now);
+        }
+    }
+
     /// Whether every node of a Cluster has answered since polling began.
     pub(crate) fn has_answered(&self, key: &ClusterKey) -> bool {
         self.wishes.get(key).is_none_or(|(_, nodes)| {

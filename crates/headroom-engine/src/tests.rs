@@ -1,5 +1,6 @@
 //! Tests of the engine as a whole, against a toy world.
 
+mod clock;
 mod explore;
 mod knowledge;
 mod order;

@@ -69,8 +69,7 @@ impl Engine {
     }
 
     /// What matters for what comes next: two engines that differ in what they counted only are one state.
-    #[cfg(test)]
-    pub(crate) fn essence(&self) -> Self {
+    pub fn essence(&self) -> Self {
         let mut essence = self.clone();
         essence.totals = Totals::zero();
         for desk in essence.desks.values_mut() {

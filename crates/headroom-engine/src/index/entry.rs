@@ -132,6 +132,35 @@ impl Entry {
         self.pods.values().filter_map(|kept| kept.value.pod.node.clone()).collect()
     }
 
+    /// The clock was set back: no evidence is of later than now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        for unreadable in self.unreadable.values_mut() {
+            unreadable.at = unreadable.at.min(now);
+        }
+        for obstacle in self.obstacles.values_mut() {
+            obstacle.at = obstacle.at.min(now);
+        }
+        if let Some(wal) = &mut self.wal {
+            wal.at = wal.at.min(now);
+        }
+        if let Some(storage) = &mut self.storage {
+            storage.set_back(now);
+        }
+        if let Some(cluster) = &mut self.cluster {
+            cluster.set_back(now);
+        }
+        for pod in self.pods.values_mut() {
+            pod.set_back(now);
+        }
+        for claim in self.claims.values_mut() {
+            claim.set_back(now);
+            if let Some(obstacle) = &mut claim.value.obstacle {
+                obstacle.at = obstacle.at.min(now);
+            }
+            claim.value.waiting = claim.value.waiting.map(|(request, since)| (request, since.min(now)));
+        }
+    }
+
     /// Notes that a watch spoke of an object.
     pub(crate) fn touch(&mut self, kind: Kind, name: &ObjectName, touch: Touch) {
         if let Some(touched) = &mut self.touched {

@@ -73,6 +73,13 @@ impl<T> Kept<T> {
         }
     }
 
+    /// The clock was set back: our own write is waited for from now on.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        if let Some(own) = &mut self.own {
+            own.until = own.until.min(now);
+        }
+    }
+
     /// Whether the object is gone, says a report of its deletion with `version`.
     pub(crate) fn ended_by(&self, version: Option<&Version>) -> bool {
         match (self.version.number(), version.and_then(Version::number)) {
