@@ -89,8 +89,11 @@ fn largest(curves: &BTreeMap<InstanceName, Curve>) -> Curve {
     let mut times: Vec<u64> = curves.values().flatten().map(|(at, _)| *at).collect();
     times.sort_unstable();
     times.dedup();
-    let at =
-        |curve: &Curve, time: u64| curve.iter().take_while(|(at, _)| *at <= time).map(|(_, y)| *y).last();
+    // A curve is in the order of time, and a week has thousands of points.
+    let at = |curve: &Curve, time: u64| {
+        let next = curve.partition_point(|(at, _)| *at <= time);
+        curve.get(next.checked_sub(1)?).map(|(_, y)| *y)
+    };
     times
         .into_iter()
         .filter_map(|time| Some((time, curves.values().filter_map(|curve| at(curve, time)).max()?)))
