@@ -48,10 +48,15 @@ pub(super) struct Want {
 
 /// Starts a planned growth, or says what it waits for. `None`: nothing is wanted.
 pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut Numbers) -> Option<Verdict> {
-    if draft.blocked || draft.ended || draft.record.growth.is_some() {
+    if draft.blocked || draft.record.growth.is_some() {
         return None;
     }
     let want = want(draft, members).filter(|want| want.sight > Sight::Dip)?;
+    if draft.ended {
+        // The next growth is judged once this end is recorded; what stopped this one is told at once.
+        let more = want.to > draft.record.effective;
+        return if more { held_after_stop(draft, members, want.to) } else { None };
+    }
     if want.to <= draft.record.effective || draft.bounds.cluster_above.is_some() {
         return Some((State::AtLimit, draft.limit_reason()));
     }

@@ -114,6 +114,8 @@ fn five_minutes_without_the_controller_stop_it() {
     world.assert_says(State::Growing, &Reason::WaitingForCanary(instance(2)));
     assert_eq!(world.decide().wake, Some(world.now.plus(Span::seconds(1))));
     world.advance(Span::seconds(1));
+    // The very decision that ends it says why: nobody is told that all is well in between.
+    world.assert_says(State::Blocked, &Reason::CanaryStuck(instance(2)));
     assert_stopped(&mut world, &Reason::CanaryStuck(instance(2)));
 }
 
