@@ -12,10 +12,10 @@ use super::{
     apiserver::named,
     backup::Snapshot,
     draw::Subsystem,
-    object::{Claim, Container, Name, Pod, PodPhase, Role, Step, Volume, claim_name, phase},
+    object::{Claim, ClusterSpec, Container, Name, Pod, PodPhase, Step, Volume, claim_name, phase},
     queue::Millis,
 };
-use plan::{Move, Situation};
+use plan::{Memory, Move, Situation};
 
 /// What the operator keeps in memory about one Cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,29 @@ pub struct Controller {
     again: Option<Millis>,
     /// The revision of the parameters that the instance managers have told of.
     parameters: u32,
+}
+
+/// The claims of a new instance are asked for at the size in the spec, whatever its siblings have (traces 05, 16; fact
+/// 19). Data is `initializing` at birth, WAL and tablespaces `ready` (experiments G11).
+pub fn born(cluster: &Name, instance: &Name, spec: &ClusterSpec) -> Vec<Claim> {
+    let claim = |(volume, size): (&Volume, &u64)| Claim {
+        meta: named(&claim_name(instance, volume)),
+        cluster: cluster.clone(),
+        instance: instance.clone(),
+        volume: volume.clone(),
+        ready: *volume != Volume::Data,
+        class: Some(spec.class.clone()),
+        restore_size: None,
+        requested: *size,
+        requested_text: super::size_text(*size).into(),
+        capacity: None,
+        allocated: None,
+        step: Step::None,
+        resizing: false,
+        file_system_pending: false,
+        error: None,
+    };
+    spec.sizes.iter().map(claim).collect()
 }
 
 impl Model {
@@ -89,11 +112,17 @@ impl Model {
         let Some(seen) = self.api.cluster(cluster).cloned() else { return };
         let down = status::primary_down(&self.api, &seen);
         controller.primary_down = down.then(|| controller.primary_down.unwrap_or(self.now));
-        let memory = controller.clone();
+        let memory = Memory {
+            primary_down: controller.primary_down,
+            moving: controller.moving,
+            creating: controller.creating,
+            raising: !controller.raising.is_empty(),
+            parameters: controller.parameters,
+        };
         let situation = Situation {
             api: &self.api,
             cluster: &seen,
-            memory: &memory,
+            memory,
             cordoned: &self.cordoned,
             now: self.now,
         };
@@ -218,11 +247,7 @@ impl Model {
         self.create_claims_from(cluster, instance, source.as_ref());
         let target = instance.clone();
         self.api.update_cluster(cluster, |cluster| cluster.status.target_primary = Some(target));
-        let reason: Name = format!("Creating primary instance {instance}").into();
-        self.api.update_cluster(cluster, |cluster| {
-            cluster.status.phase = Some(phase::SETTING_UP);
-            cluster.status.reason = Some(reason);
-        });
+        self.api.update_cluster(cluster, |cluster| status::setting_up(instance, &mut cluster.status));
         let delay = self.draws.range(Subsystem::Cnpg, instance, 150, 250);
         self.queue.push(self.now + delay, Ev::CreateJob(cluster.clone(), instance.clone()));
     }
@@ -243,8 +268,6 @@ impl Model {
         self.create_job(cluster, instance, true);
     }
 
-    /// New claims are asked for at the size in the spec, whatever their siblings have (traces 05, 16; fact 19). Data is
-    /// `initializing` at birth, WAL and tablespaces `ready` (experiments G11).
     pub(super) fn create_claims(&mut self, cluster: &Name, instance: &Name) {
         self.create_claims_from(cluster, instance, None);
     }
@@ -254,29 +277,13 @@ impl Model {
     fn create_claims_from(&mut self, cluster: &Name, instance: &Name, source: Option<&Snapshot>) {
         let Some(spec) = self.api.cluster(cluster).map(|cluster| cluster.spec.clone()) else { return };
         self.forget_server(cluster, instance);
-        for (volume, size) in &spec.sizes {
-            let name = claim_name(instance, volume);
-            if self.api.claim(&name).is_some() {
+        for mut claim in born(cluster, instance, &spec) {
+            if self.api.claim(&claim.meta.name).is_some() {
                 continue;
             }
-            self.disks.remove(&name);
-            self.api.create_claim(Claim {
-                meta: named(&name),
-                cluster: cluster.clone(),
-                instance: instance.clone(),
-                volume: volume.clone(),
-                ready: *volume != Volume::Data,
-                class: Some(spec.class.clone()),
-                restore_size: source.and_then(|snapshot| snapshot.sizes.get(volume).copied()),
-                requested: *size,
-                requested_text: super::size_text(*size).into(),
-                capacity: None,
-                allocated: None,
-                step: Step::None,
-                resizing: false,
-                file_system_pending: false,
-                error: None,
-            });
+            self.disks.remove(&claim.meta.name);
+            claim.restore_size = source.and_then(|snapshot| snapshot.sizes.get(&claim.volume).copied());
+            self.api.create_claim(claim);
         }
     }
 
@@ -342,12 +349,9 @@ impl Model {
             self.api.pods().filter(|pod| pod.cluster == *cluster && pod.job.is_none()).cloned().collect();
         for pod in pods {
             let reports = matches!(pod.container, Container::Running(since) if self.now >= since + 1900);
-            if !reports || pod.meta.deleting || seen.status.current_primary != seen.status.target_primary {
-                continue;
+            if let Some(role) = status::role(&seen, &pod, reports) {
+                self.api.update_pod(&pod.meta.name, |pod| pod.role = Some(role));
             }
-            let is_primary = seen.status.current_primary.as_ref() == Some(&pod.instance);
-            let role = if is_primary { Role::Primary } else { Role::Replica };
-            self.api.update_pod(&pod.meta.name, |pod| pod.role = Some(role));
         }
     }
 }

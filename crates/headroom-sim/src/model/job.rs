@@ -10,15 +10,20 @@ use super::{
 /// CNPG's `backoffLimit` (experiments G11).
 pub const BACK_OFF_LIMIT: u32 = 6;
 
+/// The name of the Job that makes an instance: the first one, anew or from snapshots, or a further one (trace 01, fact 3).
+pub fn job_name(instance: &Name, initdb: bool, recovers: bool) -> Name {
+    let kind = match (initdb, recovers) {
+        (true, true) => "snapshot-recovery",
+        (true, false) => "initdb",
+        (false, _) => "join",
+    };
+    format!("{instance}-{kind}").into()
+}
+
 impl Model {
     pub(super) fn create_job(&mut self, cluster: &Name, instance: &Name, initdb: bool) {
         let recovers = self.api.cluster(cluster).is_some_and(|cluster| cluster.spec.recovery.is_some());
-        let kind = match (initdb, recovers) {
-            (true, true) => "snapshot-recovery",
-            (true, false) => "initdb",
-            (false, _) => "join",
-        };
-        let name: Name = format!("{instance}-{kind}").into();
+        let name = job_name(instance, initdb, recovers);
         if self.api.job(&name).is_some() {
             return;
         }

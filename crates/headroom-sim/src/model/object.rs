@@ -324,6 +324,29 @@ pub mod phase {
     pub const UNRECOVERABLE: &str = "Cluster is unrecoverable and needs manual intervention";
     /// No instance answers.
     pub const EXTRACTION: &str = "Instance Status Extraction Error: HTTP communication issue";
+
+    /// All of them.
+    pub const ALL: [&str; 14] = [
+        HEALTHY,
+        SETTING_UP,
+        WAITING,
+        CREATING,
+        FAILING_OVER,
+        SWITCHOVER,
+        DISK,
+        APPLYING,
+        UPGRADING,
+        IN_PLACE,
+        REMAKING,
+        WAITING_FOR_USER,
+        UNRECOVERABLE,
+        EXTRACTION,
+    ];
+
+    /// The phase of these words; `None` for words that the model does not know.
+    pub fn known(words: &str) -> Option<&'static str> {
+        ALL.into_iter().find(|phase| *phase == words)
+    }
 }
 
 /// The number in an instance's name.

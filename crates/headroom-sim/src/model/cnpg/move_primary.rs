@@ -1,9 +1,10 @@
 //! Failover and switchover, step by step in the recorded order.
 
+use super::status;
 use crate::model::{
     Ev, Model,
     draw::Subsystem,
-    object::{Container, Name, PENDING, Role, phase},
+    object::{Container, Name, PENDING, Role},
 };
 
 /// A step of a move of the primary.
@@ -35,11 +36,7 @@ impl Model {
         else {
             return;
         };
-        let reason: Name = format!("Initiating a failover from {old}").into();
-        self.api.update_cluster(cluster, |cluster| {
-            cluster.status.phase = Some(phase::FAILING_OVER);
-            cluster.status.reason = Some(reason);
-        });
+        self.api.update_cluster(cluster, |cluster| status::failing_over(&mut cluster.status));
         let flickers =
             self.api.instance_pod(&old).is_some_and(|pod| matches!(pod.container, Container::Running(_)));
         let mut at = self.now;
@@ -58,8 +55,7 @@ impl Model {
     pub fn switch_over(&mut self, cluster: &Name, to: &Name) {
         let (target, reason) = (to.clone(), Name::from(format!("Switching over to {to}")));
         self.api.update_cluster(cluster, |cluster| {
-            cluster.status.phase = Some(phase::SWITCHOVER);
-            cluster.status.reason = Some(reason);
+            status::switching_over(reason, &mut cluster.status);
             cluster.status.target_primary = Some(target);
         });
         self.begin_switchover(cluster, to);
@@ -67,10 +63,7 @@ impl Model {
 
     /// CNPG itself writes the phase with its reason first, then the target (traces 11b, 11c).
     pub(super) fn switch_over_because(&mut self, cluster: &Name, to: &Name, reason: Name) {
-        self.api.update_cluster(cluster, |cluster| {
-            cluster.status.phase = Some(phase::SWITCHOVER);
-            cluster.status.reason = Some(reason);
-        });
+        self.api.update_cluster(cluster, |cluster| status::switching_over(reason, &mut cluster.status));
         self.set_target(cluster, Some(to.clone()));
         self.begin_switchover(cluster, to);
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Controller, rollout,
+    rollout,
     status::{claims, instance_pods, instances},
 };
 use crate::model::{
@@ -48,6 +48,21 @@ const FAILOVER_AFTER: Millis = 7200;
 const DISK_REASON: &str =
     "Insufficient disk space detected in one or more pods is preventing PostgreSQL from running.";
 
+/// What CNPG remembers between two looks that no object says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The primary's container was first seen down then.
+    pub primary_down: Option<Millis>,
+    /// A failover or switchover is on its way.
+    pub moving: bool,
+    /// The first instance's claims are there and its job is about to be.
+    pub creating: bool,
+    /// Raises of claims are decided and not yet written.
+    pub raising: bool,
+    /// The revision of the parameters that the instance managers have told of.
+    pub parameters: u32,
+}
+
 /// What there is to plan with.
 pub struct Situation<'a> {
     /// All objects.
@@ -55,7 +70,7 @@ pub struct Situation<'a> {
     /// The Cluster.
     pub cluster: &'a Cluster,
     /// What CNPG remembers.
-    pub memory: &'a Controller,
+    pub memory: Memory,
     /// Nodes that take no pods.
     pub cordoned: &'a BTreeSet<Name>,
     /// Now.
@@ -92,7 +107,7 @@ pub fn plan(situation: &Situation<'_>) -> Vec<Move> {
     if cluster.spec.resize_in_use && unfinished().next().is_none() && pods.iter().all(active) {
         moves.extend(raises(api, cluster));
     }
-    moves.extend(instance_steps(api, cluster, memory, &pods));
+    moves.extend(instance_steps(api, cluster, *memory, &pods));
     moves
 }
 
@@ -166,7 +181,7 @@ fn raises(api: &ApiServer, cluster: &Cluster) -> Vec<Move> {
         .collect()
 }
 
-fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods: &[&Pod]) -> Vec<Move> {
+fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&Pod]) -> Vec<Move> {
     let name = &cluster.meta.name;
     let existing = instances(api, name);
     if existing.is_empty() {
@@ -217,7 +232,7 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: &Controller, pods:
     if !steps.is_empty() {
         return steps;
     }
-    if memory.raising.is_empty() && cluster.status.phase == Some(phase::HEALTHY) {
+    if !memory.raising && cluster.status.phase == Some(phase::HEALTHY) {
         return Vec::new();
     }
     vec![Move::DropJobs, Move::Phase(phase::HEALTHY, None)]

@@ -2,7 +2,9 @@
 
 use crate::model::{
     apiserver::ApiServer,
-    object::{Claim, Cluster, ClusterStatus, Container, Name, Pod, PodPhase, serial_of},
+    object::{
+        Claim, Cluster, ClusterStatus, Container, Name, PENDING, Pod, PodPhase, Role, phase, serial_of,
+    },
 };
 
 /// Instance pods of a Cluster in the order of their serials.
@@ -97,4 +99,41 @@ pub fn show(lists: ClusterStatus, status: &mut ClusterStatus) {
         last_backup_failed: kept.last_backup_failed,
         ..lists
     };
+}
+
+/// The phase while the first instance is made (trace 01).
+pub fn setting_up(instance: &Name, status: &mut ClusterStatus) {
+    status.phase = Some(phase::SETTING_UP);
+    status.reason = Some(format!("Creating primary instance {instance}").into());
+}
+
+/// The phase of a failover (traces 08b, 09, 12c).
+pub fn failing_over(status: &mut ClusterStatus) {
+    let old = status.current_primary.as_deref().unwrap_or_default();
+    status.reason = Some(format!("Initiating a failover from {old}").into());
+    status.phase = Some(phase::FAILING_OVER);
+}
+
+/// The phase of a switchover and why it is (traces 07, 11b).
+pub fn switching_over(reason: Name, status: &mut ClusterStatus) {
+    status.phase = Some(phase::SWITCHOVER);
+    status.reason = Some(reason);
+}
+
+/// Whether the primary is being moved: an election is open, or the elected one has not been promoted.
+pub fn moving(status: &ClusterStatus) -> bool {
+    let target = status.target_primary.as_deref();
+    status.current_primary.is_some()
+        && (target == Some(PENDING) || target != status.current_primary.as_deref())
+}
+
+/// The role label that CNPG puts on the pod and its claims; `None` leaves it as it is: before the first report, while the
+/// pod is deleted, and while the primary is moved (traces 01, 07, 08b; fact 9).
+pub fn role(cluster: &Cluster, pod: &Pod, reports: bool) -> Option<Role> {
+    let status = &cluster.status;
+    if !reports || pod.meta.deleting || status.current_primary != status.target_primary {
+        return None;
+    }
+    let primary = status.current_primary.as_ref() == Some(&pod.instance);
+    Some(if primary { Role::Primary } else { Role::Replica })
 }
