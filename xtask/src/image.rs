@@ -28,7 +28,7 @@ pub(crate) struct ImageArgs {
 
 /// Builds and packs.
 pub(crate) fn run(root: &Path, args: &ImageArgs) -> anyhow::Result<()> {
-    let binary = build(root)?;
+    let binary = build(root, "headroom-operator", "headroom")?;
     let bytes = std::fs::read(&binary).with_context(|| format!("cannot read {}", binary.display()))?;
     let archive = pack(&bytes, &args.tag)?;
     let output = root.join(&args.output);
@@ -43,10 +43,20 @@ pub(crate) fn run(root: &Path, args: &ImageArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the static binary. Paths are remapped so that two checkouts give the same bytes.
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
+/// Builds a package's program of the same name and prints where it is.
+pub(crate) fn binary(root: &Path, package: &str) -> anyhow::Result<()> {
+    let path = build(root, package, package)?;
+    writeln!(std::io::stdout(), "{}", path.display()).context("cannot print the path")
+}
+
+/// Builds a static binary. Paths are remapped so that two checkouts give the same bytes.
+fn build(root: &Path, package: &str, program: &str) -> anyhow::Result<PathBuf> {
     // Without rustup the target may be part of the toolchain already: the build below then decides.
-    let _ = Command::new("rustup").current_dir(root).args(["target", "add", TARGET]).status();
+    let _ = Command::new("rustup")
+        .current_dir(root)
+        .args(["target", "add", TARGET])
+        .stdout(std::process::Stdio::null())
+        .status();
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))
         .context("neither CARGO_HOME nor HOME is set")?;
@@ -62,23 +72,14 @@ fn build(root: &Path) -> anyhow::Result<PathBuf> {
     let status = cargo
         .current_dir(root)
         .env("RUSTFLAGS", flags)
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "headroom-operator",
-            "--bin",
-            "headroom",
-            "--target",
-            TARGET,
-        ])
+        .args(["build", "--release", "--package", package, "--bin", program, "--target", TARGET])
         .status()
         .context("cargo did not start")?;
     if !status.success() {
         bail!("the static build failed; is a C compiler missing? (Debian: apt-get install gcc)");
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join(TARGET).join("release/headroom"))
+    Ok(target.join(TARGET).join("release").join(program))
 }
 
 /// Whether a compiler for the static target is in the path.

@@ -32,6 +32,12 @@ enum Chore {
     },
     /// Builds the operator as a static binary and packs it into an image archive, without Docker.
     Image(image::ImageArgs),
+    /// Builds a program of this repository as a static binary and prints its path.
+    Binary {
+        /// The package, whose program has the same name.
+        #[arg(long)]
+        package: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -39,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root()),
         Chore::Codegen { check } => codegen::run(&root(), check),
         Chore::Image(args) => image::run(&root(), &args),
+        Chore::Binary { package } => image::binary(&root(), &package),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

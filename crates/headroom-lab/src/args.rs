@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
     after_help = "Examples:
   cargo lab up                                      three nodes, storage, DNS
   cargo lab up --cnpg-manifest cnpg-1.30.0.yaml --cnpg-image cnpg-image.tar
+  cargo lab up --cnpg stand-in                      with a stand-in for CloudNativePG, built from this checkout
   cargo lab kubectl get pods -A
   KUBECONFIG=$(cargo lab kubeconfig) headroom-operator
   cargo lab gate hold node --claim default/pg-1     stop the node's file system growth of one volume
@@ -112,6 +113,13 @@ impl StatsPeriod {
     }
 }
 
+/// What serves Clusters when it is not CloudNativePG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cnpg {
+    /// The simulator's model of CloudNativePG with real PostgreSQL pods; for tests only
+    StandIn,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct UpArgs {
     /// Number of nodes [default: 3, or as many as there are]
@@ -120,6 +128,9 @@ pub(crate) struct UpArgs {
     /// Kubelet usage and sync period [default: 10s, or as it is]
     #[arg(long, value_enum)]
     pub(crate) stats_period: Option<StatsPeriod>,
+    /// Serve Clusters by a stand-in for CloudNativePG instead, where no image of it is at hand
+    #[arg(long, value_enum, conflicts_with = "cnpg_manifest")]
+    pub(crate) cnpg: Option<Cnpg>,
     /// Release manifest of stock CloudNativePG
     #[arg(long, value_name = "FILE", requires = "cnpg_image")]
     pub(crate) cnpg_manifest: Option<PathBuf>,
@@ -127,7 +138,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "TAR", requires = "cnpg_manifest")]
     pub(crate) cnpg_image: Option<PathBuf>,
     /// Only etcd and kube-apiserver: quick, and enough for API tests
-    #[arg(long, conflicts_with_all = ["cnpg_manifest", "nodes"])]
+    #[arg(long, conflicts_with_all = ["cnpg", "cnpg_manifest", "nodes"])]
     pub(crate) control_plane_only: bool,
 }
 

@@ -157,6 +157,7 @@ fn control_plane_requests() -> Vec<Request> {
         request("resizer", "headroom-lab:resizer", &masters, &[]),
         request("snapshotter", "headroom-lab:snapshotter", &masters, &[]),
         request("snapshot-controller", "headroom-lab:snapshot-controller", &masters, &[]),
+        request(crate::standin::USER, "headroom-lab:stand-in", &masters, &[]),
     ]
 }
 

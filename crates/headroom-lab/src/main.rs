@@ -38,6 +38,7 @@ mod preflight;
 mod progress;
 mod readiness;
 mod run;
+mod standin;
 mod state;
 mod status;
 mod supervise;

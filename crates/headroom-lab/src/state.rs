@@ -20,6 +20,9 @@ pub(crate) struct State {
     pub(crate) port: u16,
     /// Whether CloudNativePG was installed by `up`.
     pub(crate) cnpg: bool,
+    /// Whether the stand-in for it runs.
+    #[serde(default)]
+    pub(crate) stand_in: bool,
 }
 
 impl State {
@@ -75,7 +78,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = layout(dir.path());
         assert_eq!(State::load(&layout).unwrap(), None);
-        let state = State { nodes: 3, stats_period: "10s".into(), port: 16443, cnpg: false };
+        let state = State { nodes: 3, stats_period: "10s".into(), port: 16443, cnpg: false, stand_in: false };
         state.save(&layout).unwrap();
         assert_eq!(State::load(&layout).unwrap(), Some(state));
     }

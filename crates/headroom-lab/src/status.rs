@@ -18,6 +18,9 @@ pub(crate) fn status(layout: &Layout) -> Result<ExitCode> {
         nodes => format!("{nodes} nodes, usage period {}", state.stats_period),
     };
     say(&format!("lab in {}: {kind}", layout.dir.display()))?;
+    if state.stand_in {
+        say("Clusters are served by headroom-standin, a stand-in for CloudNativePG")?;
+    }
     say(&format!("kubeconfig {}  (https://127.0.0.1:{})", layout.kubeconfig().display(), state.port))?;
     let Some(supervisor) = Supervisor::find(layout) else {
         say("the supervisor does not answer; next: cargo lab up")?;

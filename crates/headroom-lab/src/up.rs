@@ -23,7 +23,7 @@ use crate::state::State;
 use crate::supervise::{PartSpec, Supervisor};
 use crate::{
     addons, cgroup, cnpg, control_plane, files, host, images, mount_namespace, network, node, preflight,
-    readiness,
+    readiness, standin,
 };
 
 /// Preferred port of the forwarder; another one is taken when it is in use.
@@ -39,7 +39,13 @@ pub(crate) fn up(layout: &Layout, args: &UpArgs) -> Result<ExitCode> {
     let _lock = lock(layout)?;
     let progress = Progress::new();
     parts::apt::ensure(&progress, args.control_plane_only)?;
+    let before = State::load(layout)?;
+    let stand_in = args.cnpg.is_some() || before.as_ref().is_some_and(|state| state.stand_in);
+    if let Some(state) = &before {
+        standin::exclude(state, args.cnpg.is_some(), args.cnpg_manifest.is_some())?;
+    }
     let archives = build(layout, args, &progress)?;
+    let stand_in = stand_in.then(|| standin::build(layout, &progress)).transpose()?;
     let programs = Programs::new(layout);
     let state = prepare(layout, args)?;
     let nodes: Vec<Node> = state.nodes().collect();
@@ -49,7 +55,7 @@ pub(crate) fn up(layout: &Layout, args: &UpArgs) -> Result<ExitCode> {
     let lab = Lab { layout, programs, state, nodes, own, supervisor, progress, started: RefCell::default() };
     lab.start_api()?;
     if let Some(archives) = archives {
-        lab.start_cluster(args, &archives)?;
+        lab.start_cluster(args, &archives, stand_in.as_ref())?;
         lab.supervisor.keep(lab.started.take())?;
         forget_old_programs(layout, Path::new(&lab.own));
     }
@@ -104,7 +110,12 @@ impl Lab<'_> {
         })
     }
 
-    fn start_cluster(&self, args: &UpArgs, archives: &Images) -> Result<()> {
+    fn start_cluster(
+        &self,
+        args: &UpArgs,
+        archives: &Images,
+        stand_in: Option<&standin::StandIn>,
+    ) -> Result<()> {
         let kubectl = Kubectl::new(self.layout);
         let programs = &self.programs;
         self.progress.run("start controllers, DNS and storage", || {
@@ -129,6 +140,10 @@ impl Lab<'_> {
             cnpg::install(self.layout, &kubectl, &self.nodes, manifest, image, &self.progress)?;
             State { cnpg: true, ..self.state.clone() }.save(self.layout)?;
         }
+        if let Some(built) = stand_in {
+            State { stand_in: true, ..self.state.clone() }.save(self.layout)?;
+            self.start(vec![standin::install(self.layout, &kubectl, &self.nodes, built, &self.progress)?])?;
+        }
         Ok(())
     }
 }
@@ -150,7 +165,9 @@ fn prepare(layout: &Layout, args: &UpArgs) -> Result<State> {
     let before = State::load(layout)?;
     let mut state = match before {
         Some(state) => state,
-        None => State { nodes: 0, stats_period: String::new(), port: free_port()?, cnpg: false },
+        None => {
+            State { nodes: 0, stats_period: String::new(), port: free_port()?, cnpg: false, stand_in: false }
+        }
     };
     if !args.control_plane_only {
         choose(&mut state, args);
@@ -223,9 +240,21 @@ mod tests {
         stats_period: Option<StatsPeriod>,
         expected: (u8, &str),
     ) {
-        let args =
-            UpArgs { nodes, stats_period, cnpg_manifest: None, cnpg_image: None, control_plane_only: false };
-        let mut state = State { nodes: before.0, stats_period: before.1.to_owned(), port: 1, cnpg: false };
+        let args = UpArgs {
+            nodes,
+            stats_period,
+            cnpg: None,
+            cnpg_manifest: None,
+            cnpg_image: None,
+            control_plane_only: false,
+        };
+        let mut state = State {
+            nodes: before.0,
+            stats_period: before.1.to_owned(),
+            port: 1,
+            cnpg: false,
+            stand_in: false,
+        };
         choose(&mut state, &args);
         assert_eq!((state.nodes, state.stats_period.as_str()), expected);
     }

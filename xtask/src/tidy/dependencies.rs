@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::Breach;
 
 /// Our crates and those of ours that each may depend on (normal dependencies).
-const TABLE: [(&str, &[&str]); 11] = [
+const TABLE: [(&str, &[&str]); 12] = [
     ("headroom-core", &[]),
     ("headroom-engine", &["headroom-core"]),
     ("headroom-api", &["headroom-core"]),
@@ -29,6 +29,7 @@ const TABLE: [(&str, &[&str]); 11] = [
     ),
     ("headroom-csi", &[]),
     ("headroom-lab", &["headroom-csi"]),
+    ("headroom-standin", &["headroom-core", "headroom-sim"]),
     ("xtask", &[]),
 ];
 

@@ -119,13 +119,8 @@ impl Model {
             raising: !controller.raising.is_empty(),
             parameters: controller.parameters,
         };
-        let situation = Situation {
-            api: &self.api,
-            cluster: &seen,
-            memory,
-            cordoned: &self.cordoned,
-            now: self.now,
-        };
+        let situation =
+            Situation { api: &self.api, cluster: &seen, memory, cordoned: &self.cordoned, now: self.now };
         for step in plan::plan(&situation) {
             self.carry_out(cluster, step);
         }

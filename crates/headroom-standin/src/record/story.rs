@@ -1,0 +1,92 @@
+//! The stories, as data.
+
+use anyhow::{Context as _, Result};
+
+/// One thing that is asked of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Creates the Cluster with so many instances.
+    Create(u32),
+    /// Changes the number of instances.
+    Scale(u32),
+    /// Raises the size in the spec from 1Gi to 2Gi.
+    RaiseSpec,
+    /// Raises these claims from 1Gi to 2Gi.
+    RaiseClaims(&'static [&'static str]),
+    /// Asks for a switchover, as `kubectl cnpg promote` does.
+    Promote(&'static str),
+    /// Deletes a pod.
+    DeletePod(&'static str),
+    /// Deletes the claims and the pod of an instance, as `kubectl cnpg destroy` does.
+    Destroy(&'static str),
+    /// Fills the data volume of pg-1 until its server has stopped.
+    Fill,
+}
+
+impl Act {
+    /// What the recording says of it; the words that the replay on the model knows.
+    pub(super) fn marker(self) -> String {
+        match self {
+            Self::Create(instances) => format!("create Cluster pg instances={instances} storage.size=1Gi"),
+            Self::Scale(instances) => format!("patch Cluster spec.instances={instances}"),
+            Self::RaiseSpec => "patch Cluster spec.storage.size 1Gi->2Gi".to_owned(),
+            Self::RaiseClaims(claims) => format!("patch PVC {} request 1Gi->2Gi", claims.join(" and ")),
+            Self::Promote(instance) => format!("kubectl cnpg promote pg {instance}"),
+            Self::DeletePod(pod) => format!("delete Pod {pod}"),
+            Self::Destroy(instance) => format!("kubectl cnpg destroy pg {instance}"),
+            Self::Fill => {
+                "fill the data volume of primary pg-1 to 0 bytes free, then write WAL until the server stops"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// A part of a story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Do this.
+    Do(Act),
+    /// Wait until the Cluster is healthy and whole, nothing is being resized, and nothing changes any more.
+    Settle,
+    /// Wait until a server has stopped for want of space.
+    Full,
+}
+
+/// A story: so many instances before it begins (0: none, it creates them), then its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Story {
+    pub(super) before: u32,
+    pub(super) parts: &'static [Part],
+}
+
+const fn story(before: u32, parts: &'static [Part]) -> Story {
+    Story { before, parts }
+}
+
+use Part::{Do, Full, Settle};
+
+const STORIES: [(&str, Story); 11] = [
+    ("create-t1", story(0, &[Do(Act::Create(1)), Settle])),
+    ("create-t3", story(0, &[Do(Act::Create(3)), Settle])),
+    ("scale-up", story(1, &[Do(Act::Scale(2)), Settle, Do(Act::Scale(3)), Settle])),
+    ("scale-down", story(3, &[Do(Act::Scale(2)), Settle, Do(Act::Scale(1)), Settle])),
+    ("claims-raised", story(2, &[Do(Act::RaiseClaims(&["pg-1", "pg-2"])), Settle])),
+    ("spec-raised", story(2, &[Do(Act::RaiseSpec), Settle])),
+    ("switchover", story(3, &[Do(Act::Promote("pg-2")), Settle])),
+    ("primary-deleted-t1", story(1, &[Do(Act::DeletePod("pg-1")), Settle])),
+    ("primary-deleted-t3", story(3, &[Do(Act::DeletePod("pg-1")), Settle])),
+    ("replica-destroyed", story(2, &[Do(Act::Destroy("pg-2")), Settle])),
+    ("volume-full", story(1, &[Do(Act::Fill), Full, Do(Act::RaiseClaims(&["pg-1"])), Settle])),
+];
+
+/// Names of all stories.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    STORIES.iter().map(|(name, _)| *name)
+}
+
+/// The story of a name.
+pub(super) fn find(name: &str) -> Result<Story> {
+    let found = STORIES.iter().find(|(known, _)| *known == name).map(|(_, story)| *story);
+    found.with_context(|| format!("no story {name}; there are: {}", names().collect::<Vec<_>>().join(", ")))
+}
