@@ -18,6 +18,7 @@ use crate::{exit, profile::Profile};
   cargo e2e --list                                what there is to run
   cargo e2e --filter 'p0_00_*' --topology t1,t3   some of it
   cargo e2e --filter 'p0_0*,!*drain*'             several globs; ! leaves out
+  cargo e2e --one-gate                            each scenario once in each topology: quick, as in CI
   cargo e2e --report report                       with report.html, report.json and junit.xml
   cargo e2e --report report --resume              go on with a run that was interrupted
   cargo e2e --seeds 200                           each cell with 200 seeds, twice: equal trace hashes
@@ -34,6 +35,9 @@ pub struct Args {
     /// are separated by commas, and one with `!` before it leaves out what it matches.
     #[arg(long, default_value = "*", value_delimiter = ',', value_name = "GLOB")]
     pub filter: Vec<String>,
+    /// Of each scenario and topology strike at one gate, not at all of them: at another one from scenario to scenario.
+    #[arg(long)]
+    pub one_gate: bool,
     /// Topologies, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "t1,t2,t3", ignore_case = true)]
     pub topology: Vec<TopologyName>,

@@ -1,6 +1,6 @@
 //! Which cells to run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headroom_scenario::{Cell, Topology, catalogue};
 
@@ -12,6 +12,7 @@ use crate::args::{Args, WorldName};
 /// When the filter matches nothing; with the ids that come nearest.
 pub fn cells(args: &Args) -> Result<Vec<Cell>, String> {
     let cells = matching(&args.filter, &args.topologies())?;
+    let cells = if args.one_gate { one_gate(&cells) } else { cells };
     Ok(match args.world {
         WorldName::Sim => cells,
         WorldName::Cluster => cells.into_iter().map(Cell::on_cluster).collect(),
@@ -43,6 +44,25 @@ fn matching(globs: &[String], topologies: &[Topology]) -> Result<Vec<Cell>, Stri
         return Err(format!("--filter '{}' matches nothing in these topologies", globs.join(",")));
     }
     Ok(cells)
+}
+
+/// Of the gates of one scenario in one topology the next in turn: each scenario is met once, and each gate by some.
+fn one_gate(cells: &[Cell]) -> Vec<Cell> {
+    let mut turns: BTreeMap<Topology, usize> = BTreeMap::new();
+    let same = |one: &Cell, other: &Cell| one.id() == other.id() && one.topology() == other.topology();
+    let mut kept = Vec::new();
+    for group in cells.chunk_by(same) {
+        let runnable: Vec<&Cell> = group.iter().filter(|cell| matches!(cell, Cell::Scenario(_))).collect();
+        if runnable.len() < 2 {
+            kept.extend(runnable.first().copied().or(group.first()).cloned());
+            continue;
+        }
+        let topology = group.first().map_or(Topology::T1, Cell::topology);
+        let turn = turns.entry(topology).or_default();
+        kept.extend(runnable.get(*turn % runnable.len()).copied().cloned());
+        *turn += 1;
+    }
+    kept
 }
 
 fn unknown(glob: &str) -> String {
@@ -81,9 +101,11 @@ fn distance(glob: &str, id: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use headroom_scenario::Topology;
+    use std::collections::BTreeSet;
 
-    use super::{distance, matching};
+    use headroom_scenario::{Cell, Gate, Topology};
+
+    use super::{distance, matching, one_gate};
 
     #[track_caller]
     fn check(glob: &str, id: &str, expected: usize) {
@@ -123,5 +145,22 @@ mod tests {
             &["p0_01_operator_restart", "p0_01_operator_restarts"],
             Err("did you mean p0_01_operator_restart,"),
         );
+    }
+
+    #[test]
+    fn one_gate_leaves_each_scenario_once_in_each_topology_and_misses_no_gate() {
+        let all = matching(&["p0_0*".to_owned()], &[Topology::T1, Topology::T3]).unwrap_or_default();
+        let key = |cell: &Cell| (cell.id(), cell.topology());
+        let before: BTreeSet<_> = all.iter().map(key).collect();
+        let chosen = one_gate(&all);
+        assert_eq!(chosen.iter().map(key).collect::<BTreeSet<_>>(), before);
+        assert_eq!(chosen.len(), before.len());
+        for gate in Gate::GROWTH {
+            let ending = format!("@t3/{}", gate.name());
+            assert!(
+                chosen.iter().any(|cell| cell.full_id().ends_with(&ending)),
+                "nothing strikes at {ending}"
+            );
+        }
     }
 }
