@@ -17,9 +17,14 @@ use crate::{
 const MI_1216: Bytes = Bytes::mebi(1216);
 const MI_1472: Bytes = Bytes::mebi(1472);
 
-/// The change is seen, and what follows from it is decided, while the gate is still held.
-fn change(change: PolicyChange) -> Vec<crate::Step> {
-    vec![strike(Strike::Change(Act::SetPolicy(change))), until(Fact::Accepted, Wait::Decision)]
+/// The change is seen, and what follows from it is decided, while the gate is still held. Where the gate holds the write of
+/// the status itself that cannot be told by the status: it shows once the gate is let go.
+fn change(change: PolicyChange, gate: Gate) -> Vec<crate::Step> {
+    let mut steps = vec![strike(Strike::Change(Act::SetPolicy(change)))];
+    if gate != Gate::BeforeCompletion {
+        steps.push(until(Fact::Accepted, Wait::Decision));
+    }
+    steps
 }
 
 fn quiet_servers() -> Vec<Functional> {
@@ -37,7 +42,7 @@ pub(in crate::catalogue) fn buffer_raised(topology: Topology, gate: Gate) -> Mad
         "targetBuffer is raised while a growth runs: the growth ends, and a second one gives the new buffer";
     let kind = Kind::of(topology, gate, 0);
     let volume = kind.volume();
-    let strikes = change(PolicyChange::TargetBuffer(30));
+    let strikes = change(PolicyChange::TargetBuffer(30), gate);
     let struck = Struck::new("p0_04_buffer_raised", title, kind, topology, strikes);
     let mut control = twice(&struck);
     control.extend(calm(&volume, kind));
@@ -52,7 +57,7 @@ pub(in crate::catalogue) fn buffer_lowered(topology: Topology, gate: Gate) -> Ma
     let title = "targetBuffer is lowered while a growth runs: nothing patched, nothing grown; what is patched is kept";
     let kind = Kind::of(topology, gate, 1);
     let volume = kind.volume();
-    let strikes = change(PolicyChange::TargetBuffer(10));
+    let strikes = change(PolicyChange::TargetBuffer(10), gate);
     let struck = Struck::new("p0_04_buffer_lowered", title, kind, topology, strikes);
     let mut control = all([
         Control::PassedThrough(volume.clone(), State::Growing),
@@ -82,7 +87,7 @@ pub(in crate::catalogue) fn limit_raised(topology: Topology, gate: Gate) -> Made
         "limit is raised while a growth to the old limit runs: the growth ends, and the next one goes on";
     let kind = Kind::of(topology, gate, 2);
     let volume = kind.volume();
-    let strikes = change(PolicyChange::Limit(GI_4));
+    let strikes = change(PolicyChange::Limit(GI_4), gate);
     let struck = Struck::new("p0_04_limit_raised", title, kind, topology, strikes);
     let plain = filled(struck.fixture.clone(), volume.clone(), 88);
     // The tablespace's neighbour has 2Gi, and the same policy.
@@ -101,7 +106,7 @@ pub(in crate::catalogue) fn limit_lowered(topology: Topology, gate: Gate) -> Mad
         "limit is lowered while a growth runs: what is not patched yet stays below it, all claims end alike";
     let kind = Kind::of(topology, gate, 0);
     let volume = kind.volume();
-    let strikes = change(PolicyChange::Limit(MI_1088));
+    let strikes = change(PolicyChange::Limit(MI_1088), gate);
     let struck = Struck::new("p0_04_limit_lowered", title, kind, topology, strikes);
     let early = gate == Gate::BeforePatch;
     let mut control = all([
