@@ -13,6 +13,7 @@ mod evidence;
 mod gates;
 mod install;
 mod kubelet;
+mod lanes;
 mod leftover;
 mod manifests;
 mod names;

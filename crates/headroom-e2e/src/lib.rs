@@ -84,8 +84,9 @@ fn run(args: &Args) -> Result<u8, String> {
     }
     let worlds = Arc::new(Worlds::open(args)?);
     let began = Instant::now();
-    let matrix = run_matrix(args, cells, &worlds)?;
+    let matrix = run_matrix(args, cells, &worlds);
     worlds.close();
+    let matrix = matrix?;
     publish(args, &matrix)?;
     talk(&format!("took {:.1} s", began.elapsed().as_secs_f32()));
     Ok(matrix.exit_code())
@@ -108,7 +109,13 @@ fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Result<Mat
         talk(&format!("{} of {} cells have ended in the run that goes on", ended.len(), cells.len()));
     }
     let already = ended.len();
-    let plan = Plan { cells, ended, jobs: args.jobs(), side_by_side: args.world == WorldName::Sim };
+    let plan = Plan {
+        cells,
+        ended,
+        jobs: args.jobs(),
+        side_by_side: args.world == WorldName::Sim,
+        lanes: worlds.lanes(),
+    };
     let total = plan.cells.len();
     let told = std::sync::atomic::AtomicUsize::new(already);
     let unkept = Mutex::new(None);

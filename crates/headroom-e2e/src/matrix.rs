@@ -46,6 +46,8 @@ pub struct Plan {
     pub ended: BTreeMap<String, Record>,
     /// Whether cells have a world to themselves; else what they share decides what runs side by side.
     pub side_by_side: bool,
+    /// How many of the cells that touch the nodes run at once.
+    pub lanes: usize,
 }
 
 /// What a cell touches of that which all cells of a cluster share.
@@ -56,8 +58,8 @@ pub fn touches(cell: &Cell) -> Shared {
     }
 }
 
-/// Runs the plan: first the cells that keep to their namespaces, then those with an operator of their own, at last, one by
-/// one, those that touch the nodes. `begin` gets the world ready for each of these parts, `open` gives each cell its world,
+/// Runs the plan: first the cells that keep to their namespaces, then those with an operator of their own, at last
+/// those that touch the nodes, one per lane. `begin` gets the world ready for each of these parts, `open` gives each cell its world,
 /// `told` hears of each record as it comes.
 ///
 /// # Errors
@@ -82,7 +84,7 @@ pub fn run(
     let done = Mutex::new(done);
     for (shared, cells) in parts {
         begin(shared)?;
-        let jobs = if shared == Shared::Nodes { 1 } else { plan.jobs };
+        let jobs = if shared == Shared::Nodes { plan.jobs.min(plan.lanes) } else { plan.jobs };
         let queue = Mutex::new(cells);
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let work = || {

@@ -118,7 +118,7 @@ pub fn list(cells: &[Cell]) -> String {
                 let shared = match scenario.touches() {
                     Shared::Nothing => "",
                     Shared::Operator => "own operator",
-                    Shared::Nodes => "serial",
+                    Shared::Nodes => "own nodes",
                 };
                 writeln!(text, "{id:width$}  {pace:6}  {shared:12}  {title}")
             }

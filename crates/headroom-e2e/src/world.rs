@@ -111,10 +111,25 @@ impl Worlds {
         }
     }
 
-    /// Leaves the world as it was found: with the installed operator.
+    /// How many cells that touch the nodes can run at once.
+    pub fn lanes(&self) -> usize {
+        match self {
+            Self::Sim(_) => 1,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(connection) => connection.lanes.count(),
+        }
+    }
+
+    /// Leaves the world as it was found.
     pub fn close(&self) {
-        if let Err(why) = self.begin(Shared::Nothing) {
-            crate::talk(&why);
+        match self {
+            Self::Sim(_) => {}
+            #[cfg(feature = "cluster")]
+            Self::Cluster(connection) => {
+                if let Err(error) = connection.close() {
+                    crate::talk(&error.to_string());
+                }
+            }
         }
     }
 }

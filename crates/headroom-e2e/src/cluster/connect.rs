@@ -19,6 +19,7 @@ use super::{
     admission::{self, WriteGates},
     class::{self, Class},
     install,
+    lanes::Lanes,
     manifests::Offer,
     nodes,
     operator::{self, Operator},
@@ -65,6 +66,8 @@ pub struct Connection {
     pub(crate) profile: Profile,
     /// It is the lab: gates can be held, images can be loaded.
     pub(crate) is_lab: bool,
+    /// Groups of nodes for scenarios that drain them.
+    pub(crate) lanes: Lanes,
     /// Gates before writes of the operator; `None` where they cannot be had.
     pub(crate) writes: Option<Arc<WriteGates>>,
 }
@@ -91,8 +94,9 @@ impl Connection {
         let writes = if is_lab { write_gates(&options, &client, &runtime)? } else { None };
         let class = class.name;
         let runtime = Arc::new(runtime);
-        let connection = Self { runtime, client, options, class, snapshots, profile, is_lab, writes };
-        connection.runtime.block_on(nodes::remove_leftovers(&connection.client))?;
+        runtime.block_on(nodes::remove_leftovers(&client))?;
+        let lanes = runtime.block_on(Lanes::mark(&client))?;
+        let connection = Self { runtime, client, options, class, snapshots, profile, is_lab, lanes, writes };
         connection.runtime.block_on(operator::remove_leftovers(&connection.client))?;
         install::ensure(&connection)?;
         if let Some(mean) = connection.options.kill_operator_every {
@@ -109,6 +113,12 @@ impl Connection {
         self.runtime.block_on(Operator::installed(&self.client).scale(replicas))
     }
 
+    /// Leaves the cluster as it was found: with the installed operator, without lanes.
+    pub(crate) fn close(&self) -> Result<(), WorldError> {
+        let nodes = self.runtime.block_on(Lanes::unmark(&self.client));
+        self.begin(Shared::Nothing).and(nodes)
+    }
+
     /// `spec.imageName` of the fixtures; `None` leaves it to CloudNativePG.
     pub(crate) fn postgres_image(&self) -> Option<String> {
         self.options
@@ -118,8 +128,8 @@ impl Connection {
     }
 
     /// What the cluster offers a fixture.
-    pub(crate) fn offer<'a>(&'a self, image: Option<&'a str>) -> Offer<'a> {
-        Offer { class: &self.class, image, snapshots: self.snapshots.as_deref() }
+    pub(crate) fn offer<'a>(&'a self, image: Option<&'a str>, lane: Option<&'a str>) -> Offer<'a> {
+        Offer { class: &self.class, image, snapshots: self.snapshots.as_deref(), lane }
     }
 
     /// The image of a rolling upgrade.

@@ -6,7 +6,7 @@ use headroom_scenario::{
 };
 use serde_json::{Value, json};
 
-use super::window;
+use super::{lanes, window};
 
 /// The Cluster and its DynamicStorage carry this name.
 pub(crate) const NAME: &str = "pg";
@@ -26,6 +26,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) image: Option<&'a str>,
     /// The VolumeSnapshotClass, where there is one.
     pub(crate) snapshots: Option<&'a str>,
+    /// The lane of nodes, where the scenario keeps to one.
+    pub(crate) lane: Option<&'a str>,
 }
 
 /// The Secret with the application's login.
@@ -41,7 +43,7 @@ pub(crate) fn login() -> Value {
 
 /// The Cluster of a fixture.
 pub(crate) fn cluster(fixture: &Fixture, offer: Offer<'_>) -> Value {
-    let Offer { class, image, snapshots } = offer;
+    let Offer { class, image, snapshots, lane } = offer;
     let volume = |size: headroom_core::Bytes| json!({"size": size.to_string(), "storageClass": class});
     let mut spec = json!({
         "instances": fixture.topology.instances(),
@@ -63,6 +65,9 @@ pub(crate) fn cluster(fixture: &Fixture, offer: Offer<'_>) -> Value {
     });
     if let Some(image) = image {
         spec["imageName"] = json!(image);
+    }
+    if let Some(lane) = lane {
+        spec["affinity"] = json!({"nodeSelector": {lanes::LABEL: lane}});
     }
     if let Some(size) = fixture.wal {
         spec["walStorage"] = volume(size);
@@ -163,7 +168,8 @@ fn block(policy: &PolicyFixture, now: i64) -> Value {
 }
 
 /// The pod from which applications write: the Cluster's own image, the application's login.
-pub(crate) fn client(image: &str) -> Value {
+pub(crate) fn client(image: &str, lane: Option<&str>) -> Value {
+    let nodes = lane.map_or(json!({}), |lane| json!({lanes::LABEL: lane}));
     let variable = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": LOGIN, "key": key}}});
     json!({
         "apiVersion": "v1",
@@ -171,6 +177,7 @@ pub(crate) fn client(image: &str) -> Value {
         "metadata": {"name": CLIENT},
         "spec": {
             "restartPolicy": "Always",
+            "nodeSelector": nodes,
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,
             "securityContext": {"runAsNonRoot": true, "runAsUser": 26, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -198,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    const OFFER: Offer<'_> = Offer { class: "fast", image: None, snapshots: Some("snap") };
+    const OFFER: Offer<'_> = Offer { class: "fast", image: None, snapshots: Some("snap"), lane: None };
 
     fn fixture(backups: Option<BackupMode>) -> Fixture {
         let cells = catalogue::select("p0_00_tablespace*", &[Topology::T2]);
@@ -214,6 +221,16 @@ mod tests {
         let spec = &cluster(&fixture(Some(BackupMode::Offline)), OFFER)["spec"];
         assert_eq!(spec["backup"]["volumeSnapshot"], json!({"online": false, "className": "snap"}));
         assert_eq!(spec["storage"]["storageClass"], "fast");
+    }
+
+    #[test]
+    fn a_scenario_in_a_lane_keeps_to_its_nodes() {
+        let selector = json!({lanes::LABEL: "1"});
+        let offer = Offer { lane: Some("1"), ..OFFER };
+        assert_eq!(cluster(&fixture(None), offer)["spec"]["affinity"]["nodeSelector"], selector);
+        assert_eq!(cluster(&fixture(None), OFFER)["spec"].get("affinity"), None);
+        assert_eq!(client("image", Some("1"))["spec"]["nodeSelector"], selector);
+        assert_eq!(client("image", None)["spec"]["nodeSelector"], json!({}));
     }
 
     #[test]

@@ -10,16 +10,21 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{connect::failed, leftover, recorder::Recorder, wait};
+use super::{connect::failed, lanes, leftover, recorder::Recorder, wait};
 
 /// How often a refused eviction is tried again (`kubectl drain`).
 const EVICT_AGAIN: Duration = Duration::from_secs(5);
 /// How often a drain looks whether a pod is gone.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Names of all nodes.
-pub(crate) async fn names(client: &Client) -> Result<Vec<String>, WorldError> {
-    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await;
+/// Names of all nodes, or of those of a lane.
+pub(crate) async fn names(client: &Client, lane: Option<&str>) -> Result<Vec<String>, WorldError> {
+    let all = ListParams::default();
+    let wanted = match lane {
+        Some(lane) => all.labels(&format!("{}={lane}", lanes::LABEL)),
+        None => all,
+    };
+    let nodes = Api::<Node>::all(client.clone()).list(&wanted).await;
     Ok(nodes.map_err(|error| failed("list the nodes", &error))?.iter().map(Node::name_any).collect())
 }
 

@@ -21,6 +21,7 @@ use crate::scale::Scale;
 
 use super::{
     connect::{Connection, failed},
+    lanes::Lane,
     manifests::NAME,
     names,
     observe::{self, Newest},
@@ -60,6 +61,8 @@ pub(crate) struct ClusterWorld {
     operator: Operator,
     /// It is the scenario's own.
     own_operator: bool,
+    /// The nodes that it keeps to, if it drains some.
+    lane: Option<Lane>,
     growth_refused: bool,
     /// Nodes that this scenario has cordoned.
     cordoned: Vec<String>,
@@ -83,11 +86,14 @@ impl ClusterWorld {
         } else {
             Operator::installed(&connection.client)
         };
+        let drains = scenario.touches() == Shared::Nodes;
+        let lane = if drains { connection.lanes.take() } else { None };
         Ok(Self {
             connection,
             namespace,
             operator,
             own_operator,
+            lane,
             wanted: gates::of(&scenario.script),
             scale,
             recorder: Recorder::new(scale),
@@ -106,6 +112,10 @@ impl ClusterWorld {
             backups: 0,
             rows_before_backup: 0,
         })
+    }
+
+    fn lane(&self) -> Option<&str> {
+        self.lane.as_ref().map(Lane::name)
     }
 
     fn pods(&self) -> Api<Pod> {

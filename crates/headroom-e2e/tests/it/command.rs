@@ -73,7 +73,7 @@ fn a_list_names_each_cell_and_runs_nothing() {
     let cells = headroom_scenario::catalogue::select("*", &[headroom_scenario::Topology::T2]);
     assert_eq!(data.lines().count(), cells.len());
     let line = |id: &str| data.lines().find(|line| line.starts_with(id)).expect("a line").to_owned();
-    assert!(line("p0_01_operator_restart@t2/node-step").contains("  medium  serial  "), "{data}");
+    assert!(line("p0_01_operator_restart@t2/node-step").contains("  medium  own operator  "), "{data}");
     assert!(line("p1_02_rolling_upgrade@t2/node-step").contains("  slow            "), "{data}");
 }
 

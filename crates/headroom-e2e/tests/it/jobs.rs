@@ -1,4 +1,4 @@
-//! Cells run side by side, but those that touch the nodes of a shared cluster run alone, and those with an operator of their
+//! Cells run side by side, but those that touch the nodes of a shared cluster run one per lane, and those with an operator of their
 //! own never beside those of the installed one.
 
 use std::{
@@ -16,7 +16,7 @@ use headroom_scenario::{Cell, Outcome, Shared, catalogue};
 fn most_at_once(jobs: usize, side_by_side: bool) -> Vec<(Shared, usize)> {
     let open = AtomicUsize::new(0);
     let parts = Mutex::new(Vec::<(Shared, usize)>::new());
-    let plan = Plan { cells: catalogue::all(), ended: BTreeMap::new(), jobs, side_by_side };
+    let plan = Plan { cells: catalogue::all(), ended: BTreeMap::new(), jobs, side_by_side, lanes: 1 };
     let enter = |cell: &Cell| {
         let now = open.fetch_add(1, Ordering::SeqCst) + 1;
         {
@@ -66,7 +66,8 @@ fn on_a_shared_cluster_cells_that_touch_the_nodes_run_alone_and_after_all_others
 
 #[test]
 fn a_part_that_cannot_begin_ends_the_run() {
-    let plan = Plan { cells: catalogue::all(), ended: BTreeMap::new(), jobs: 1, side_by_side: true };
+    let plan =
+        Plan { cells: catalogue::all(), ended: BTreeMap::new(), jobs: 1, side_by_side: true, lanes: 1 };
     let ended =
         matrix::run(plan, |_| Err("no operator".to_owned()), |_| unreachable!("no cell is opened"), |_| {});
     assert_eq!(ended.map(|records| records.len()), Err("no operator".to_owned()));

@@ -104,11 +104,11 @@ impl ClusterWorld {
         }
         self.watch();
         runtime.block_on(self.make_login())?;
-        let cluster = manifests::cluster(fixture, self.connection.offer(image.as_deref()));
+        let cluster = manifests::cluster(fixture, self.connection.offer(image.as_deref(), self.lane()));
         runtime.block_on(self.create("Cluster", &cluster))?;
         self.expect(&Fact::Healthy, Wait::Ready)?;
         let image = image.map_or_else(|| self.running_image(), Ok)?;
-        runtime.block_on(self.create("Pod", &manifests::client(&image)))?;
+        runtime.block_on(self.create("Pod", &manifests::client(&image, self.lane())))?;
         self.make_data(fixture)?;
         if let Some((volume, percent)) = &fixture.filled {
             self.fill(volume, *percent)?;

@@ -39,7 +39,8 @@ impl ClusterWorld {
             writer.go_back_to(self.rows_before_backup);
         }
         let fixture = Fixture { data: size, ..fixture };
-        let cluster = manifests::restored(&fixture, self.connection.offer(image.as_deref()), &backup);
+        let cluster =
+            manifests::restored(&fixture, self.connection.offer(image.as_deref(), self.lane()), &backup);
         runtime.block_on(self.create("Cluster", &cluster))?;
         self.make_storage(&fixture)
     }

@@ -25,7 +25,7 @@ impl ClusterWorld {
             Strike::FailOver => self.delete_pod(Who::Primary, &DeleteParams::default().grace_period(0)),
             Strike::Drain(who) => self.drain(*who),
             Strike::CordonAll => {
-                let names = runtime.block_on(nodes::names(&self.connection.client))?;
+                let names = runtime.block_on(nodes::names(&self.connection.client, self.lane()))?;
                 names.into_iter().try_for_each(|node| self.cordon(node))
             }
             Strike::Change(act) => self.act(act),
