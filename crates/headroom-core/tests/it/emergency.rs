@@ -14,7 +14,7 @@ use headroom_core::{
     window::Windows,
 };
 
-use crate::world::{World, claim, file_system, gi, instance};
+use crate::world::{World, claim, file_system, gi, instance, mi};
 
 /// A single instance on 10Gi, outside its window.
 fn closed() -> World {
@@ -324,6 +324,17 @@ fn the_last_usage_is_known_after_a_restart_of_the_operator() {
     assert_eq!(world.settle(), vec![], "the server runs: an old sample decides nothing");
     world.stop_server(1, 0, 1000);
     assert_grows(world, gi(13), &Reason::Critical(instance(1)));
+}
+
+#[test]
+fn the_worst_member_is_the_one_with_the_smallest_share_free_not_with_the_fewest_bytes() {
+    let mut world = closed_with(2);
+    // 4.8 percent of the smaller file system are fewer bytes than 3.9 percent of the larger one.
+    world.set_available(1, mi(8064), mi(387));
+    world.set_available(2, mi(10_176), mi(400));
+    let order: Vec<_> = world.settle().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(order, [instance(2), instance(1)]);
+    world.assert_says(State::Emergency, &Reason::Critical(instance(2)));
 }
 
 #[test]
