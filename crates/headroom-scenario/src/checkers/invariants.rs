@@ -11,6 +11,7 @@ use crate::{
     words,
 };
 
+mod completion;
 mod idempotency;
 
 /// A core invariant.
@@ -181,6 +182,7 @@ fn replica_consistency(case: &Case<'_>) -> Result<(), String> {
 fn status_coherence(case: &Case<'_>) -> Result<(), String> {
     let statuses = case.trace.entries.iter().filter_map(|entry| entry.what.storage());
     statuses.flat_map(|status| &status.volumes).try_for_each(coherent)?;
+    completion::check(case)?;
     let Some(status) = &case.end.storage else { return Err("no status".to_owned()) };
     require(status.observed_generation == status.generation, || {
         format!("it speaks of generation {} of {}", status.observed_generation, status.generation)

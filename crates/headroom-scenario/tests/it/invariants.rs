@@ -166,3 +166,29 @@ fn a_status_that_contradicts_itself_or_the_claims_is_found() {
         grown::replace(trace, 107_000, What::Storage(behind));
     });
 }
+
+#[test]
+fn an_action_that_is_completed_before_its_claims_have_the_size_is_found() {
+    check(Invariant::StatusCoherence, false, |trace| {
+        grown::insert(trace, 96_000, grown::status(grown::done()));
+    });
+    check(Invariant::StatusCoherence, false, |trace| {
+        grown::remove(trace, 90_000);
+    });
+}
+
+#[test]
+fn a_claim_that_no_pod_mounts_is_not_waited_for() {
+    check(Invariant::StatusCoherence, true, |trace| {
+        grown::insert(trace, 95_000, What::PodGone("pg-1".into()));
+        grown::insert(trace, 96_000, grown::status(grown::done()));
+    });
+}
+
+#[test]
+fn an_action_that_a_larger_one_took_over_is_not_completed() {
+    check(Invariant::StatusCoherence, true, |trace| {
+        let taken_over = VolumeState { effective: Some(BEFORE), ..grown::done() };
+        grown::insert(trace, 96_000, grown::status(taken_over));
+    });
+}
