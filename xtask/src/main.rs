@@ -2,6 +2,7 @@
 
 mod codegen;
 mod image;
+mod mutants;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask tidy\n  cargo xtask codegen --check\n  cargo xtask image --output headroom-image.tar"
+    after_help = "Examples:\n  cargo xtask tidy\n  cargo xtask codegen --check\n  cargo xtask image --output headroom-image.tar\n  cargo xtask mutants --check"
 )]
 struct Args {
     #[command(subcommand)]
@@ -38,6 +39,8 @@ enum Chore {
         #[arg(long)]
         package: String,
     },
+    /// Tries deliberate mistakes on a copy of the tree and says which rung of tests catches each.
+    Mutants(mutants::MutantArgs),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Codegen { check } => codegen::run(&root(), check),
         Chore::Image(args) => image::run(&root(), &args),
         Chore::Binary { package } => image::binary(&root(), &package),
+        Chore::Mutants(args) => mutants::run(&root(), &args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
