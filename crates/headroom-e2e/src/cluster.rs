@@ -10,6 +10,7 @@ mod birth;
 mod class;
 mod connect;
 mod evidence;
+mod finalizers;
 mod gates;
 mod install;
 mod kubelet;

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 
 use super::ClusterWorld;
-use crate::cluster::{birth, evidence::Evidence};
+use crate::cluster::{birth, evidence::Evidence, finalizers};
 
 /// Logs are asked for from a little before the scenario began.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -41,7 +41,10 @@ impl ClusterWorld {
     /// What others share is as it was found: nodes, operator, storage.
     fn give_back(&mut self) -> Result<(), WorldError> {
         let operator = if self.own_operator {
-            self.connection.runtime.block_on(self.operator.remove())
+            let runtime = &self.connection.runtime;
+            let removed = runtime.block_on(self.operator.remove());
+            // Without its operator nobody lets go of the object, nor of its namespace.
+            removed.and(runtime.block_on(finalizers::drop_all(&self.connection.client, &self.namespace)))
         } else if self.operator_stopped {
             self.connection.runtime.block_on(self.operator.scale(1))
         } else {

@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::ClusterWorld;
-use crate::cluster::{birth, connect::failed, kubelet, manifests, observe, sql::Server, wait};
+use crate::cluster::{birth, connect::failed, finalizers, kubelet, manifests, observe, sql::Server, wait};
 
 /// How long a namespace of an earlier run may take to go away.
 const GONE: Duration = Duration::from_mins(3);
@@ -25,8 +25,9 @@ impl ClusterWorld {
             match namespaces.get_opt(&self.namespace).await {
                 Ok(None) => Some(()),
                 Ok(Some(namespace)) => {
+                    // A namespace of an earlier run, whose operator may be gone; a refusal shows as the time-out below.
+                    let _ = finalizers::drop_all(&self.connection.client, &self.namespace).await;
                     if namespace.metadata.deletion_timestamp.is_none() {
-                        // A namespace of an earlier run; a refusal shows as the time-out below.
                         let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
                     }
                     None
