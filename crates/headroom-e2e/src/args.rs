@@ -4,6 +4,7 @@ use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use headroom_scenario::Topology;
+use headroom_sim::explore::plan::Plan;
 
 use crate::{exit, profile::Profile};
 
@@ -22,6 +23,10 @@ use crate::{exit, profile::Profile};
   cargo e2e --report report                       with report.html, report.json and junit.xml
   cargo e2e --report report --resume              go on with a run that was interrupted
   cargo e2e --seeds 200                           each cell with 200 seeds, twice: equal trace hashes
+  cargo e2e --faults all                          every fault at every request, compared with the undisturbed run
+  cargo e2e --filter 'p0_00_at_the_limit@t2' --faults crash-after@12,stock-kubelet
+                                                  one run with one fault at the twelfth request
+  cargo e2e --swarm 1000 --jobs 2                 random faults and conditions, one run a seed
   cargo e2e --world cluster --filter 'p0_00_*'    on the lab (`cargo lab up`) or any cluster
   cargo e2e --world cluster --profile aws         on EKS; docs/acceptance-on-providers.md says more
 
@@ -44,9 +49,22 @@ pub struct Args {
     /// The seed of the simulator.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// Run each cell with this many seeds, from --seed on, each twice, and compare the trace hashes.
+    /// Run each cell with this many seeds, from --seed on, each twice, and compare the trace hashes; with --faults explore
+    /// each seed.
     #[arg(long, value_name = "N")]
     pub seeds: Option<u64>,
+    /// Try faults on the simulator: `all` or some, each at every request, one at a time (`crash-after,conflict`), or
+    /// several in one run, each at its request (`crash-after@12,conflict@20`); among them the conditions
+    /// `stock-kubelet`, `slow-watches`, `spring`, `eve`, `autumn`. A wrong name lists all.
+    #[arg(long, value_name = "LIST")]
+    pub faults: Option<Plan>,
+    /// Run this many seeds on the simulator, from --seed on, on the cells in turn: each draws its own conditions and one
+    /// to four faults.
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["faults", "seeds"])]
+    pub swarm: Option<u64>,
+    /// Add each run that goes wrong to this file, one a line (crates/headroom-sim/seeds/ holds those that tests replay).
+    #[arg(long, value_name = "FILE")]
+    pub keep: Option<PathBuf>,
     /// Write report.html, report.json and junit.xml into this folder.
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,

@@ -13,11 +13,13 @@ use std::{
 pub mod args;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+pub mod faults;
 pub mod html;
 pub mod junit;
 pub mod machine;
 pub mod matrix;
 pub mod profile;
+mod progress;
 pub mod record;
 #[cfg(not(feature = "cluster"))]
 mod reexec;
@@ -78,6 +80,12 @@ fn run(args: &Args) -> Result<u8, String> {
     #[cfg(not(feature = "cluster"))]
     if args.world == WorldName::Cluster {
         return reexec::with_cluster();
+    }
+    if let Some(plan) = &args.faults {
+        return faults::run(args, &cells, plan);
+    }
+    if let Some(seeds) = args.swarm {
+        return faults::swarm(args, &cells, seeds);
     }
     if let Some(seeds) = args.seeds {
         return seeds::run(args, &cells, seeds);

@@ -16,6 +16,7 @@ pub mod script;
 pub mod timeline;
 pub mod trace;
 pub mod view;
+pub mod walk;
 pub mod words;
 pub mod world;
 
@@ -27,4 +28,5 @@ pub use scenario::{Cell, Level, Pace, Scenario, Shared};
 pub use script::{Act, Gate, Step, Strike, Wait, Who};
 pub use trace::{Entry, Trace, What};
 pub use view::View;
+pub use walk::{Going, Walk};
 pub use world::{Ended, World, WorldError};

@@ -6,9 +6,8 @@ use std::time::Duration;
 use headroom_core::names::VolumeName;
 
 use crate::{
-    Act, Ended, Fact, Gate, Scenario, Step, Strike, Topology, Trace, View, Wait, World,
-    checkers::{self, Assertion, Case, Class},
-    evaluate::holds,
+    Going, Scenario, Topology, Trace, View, Wait, Walk, World,
+    checkers::{self, Assertion, Case},
     scenario::Cell,
     timeline::{self, Moment},
     trace::TraceHash,
@@ -120,205 +119,57 @@ pub fn run_cell(cell: &Cell, world: impl FnOnce() -> Result<Box<dyn World>, Stri
 
 /// Runs the script and judges the trace.
 pub fn run(scenario: &Scenario, world: &mut dyn World) -> Report {
-    let mut runner = Runner { world, gate: None, held: Vec::new(), failures: Vec::new() };
-    let why = runner.whole(scenario);
-    let Runner { failures, .. } = runner;
-    let report = judged(scenario, world, failures, why);
+    let mut walk = Walk::new();
+    while walk.go(scenario, world) == Going::Paused {}
+    let report = report(scenario, world, &walk);
     world.finish(report.outcome != Outcome::Passed);
     report
 }
 
-fn judged(scenario: &Scenario, world: &dyn World, failures: Vec<Assertion>, why: Option<String>) -> Report {
+/// The report of a walk that is over.
+pub fn report(scenario: &Scenario, world: &dyn World, walk: &Walk) -> Report {
     let trace = world.trace().clone();
     let limit = |wait| world.limit(wait);
-    let case =
-        Case { scenario, trace: &trace, end: View::of(&trace), quiet: world.quiet_span(), limit: &limit };
-    let mut assertions = if why.is_some() { checkers::safety(&case) } else { checkers::judge(&case) };
-    // What was cut off by a script that could not go on is no failure of its own.
-    assertions.extend(failures.into_iter().filter(|_| why.is_none()));
-    let outcome = if assertions.iter().any(|assertion| !assertion.held) {
-        Outcome::Failed
-    } else if why.is_some() {
-        Outcome::Inconclusive
-    } else {
-        Outcome::Passed
-    };
+    let case = case(scenario, &trace, world.quiet_span(), &limit);
+    let (outcome, assertions) = verdict(&case, walk);
     Report {
         id: scenario.id,
         full_id: scenario.full_id(),
         title: scenario.title,
         topology: scenario.fixture.topology,
         outcome,
+        why: walk.why().map(str::to_owned),
         duration_ms: case.end.now_ms,
         trace_hash: Some(trace.hash()),
-        timeline: timeline::of(&case, why.as_deref()),
-        why,
+        timeline: timeline::of(&case, walk.why()),
         assertions,
         filled: scenario.fixture.filled.clone(),
         trace,
     }
 }
 
-/// Why a script went no further.
-enum Stop {
-    /// A wait ended without its fact; the assertion is noted.
-    Failed,
-    /// The world could not do something, or the moment never came.
-    Inconclusive(String),
+/// What a trace is judged by.
+pub fn case<'a>(
+    scenario: &'a Scenario,
+    trace: &'a Trace,
+    quiet: Duration,
+    limit: &'a dyn Fn(Wait) -> Duration,
+) -> Case<'a> {
+    Case { scenario, trace, end: View::of(trace), quiet, limit }
 }
 
-struct Runner<'w> {
-    world: &'w mut dyn World,
-    /// The gate of the last `Until(Held(..))`: what a strike counts at.
-    gate: Option<Gate>,
-    held: Vec<Gate>,
-    failures: Vec<Assertion>,
-}
-
-impl Runner<'_> {
-    /// Fixture, script and end; says why the run is inconclusive, if it is.
-    fn whole(&mut self, scenario: &Scenario) -> Option<String> {
-        if let Err(error) = self.world.prepare(&scenario.fixture) {
-            return Some(error.to_string());
-        }
-        let stopped = self.script(&scenario.script);
-        self.close();
-        match stopped {
-            Err(Stop::Inconclusive(why)) => Some(why),
-            Err(Stop::Failed) | Ok(()) => None,
-        }
-    }
-
-    fn script(&mut self, script: &[Step]) -> Result<(), Stop> {
-        script.iter().try_for_each(|step| match step {
-            Step::Do(act) => self.perform(act),
-            Step::Hold(gate) => self.hold(*gate),
-            Step::Release(gate) => self.release(*gate),
-            Step::Strike(strike) => self.strike(strike),
-            Step::Until(fact, wait) => self.until(fact, *wait),
-        })
-    }
-
-    fn perform(&mut self, act: &Act) -> Result<(), Stop> {
-        self.world.perform(act).map_err(|error| Stop::Inconclusive(error.to_string()))
-    }
-
-    fn hold(&mut self, gate: Gate) -> Result<(), Stop> {
-        if !self.world.can_hold(gate) {
-            return Err(Stop::Inconclusive(format!("this world cannot hold the gate {}", gate.name())));
-        }
-        self.world.hold(gate).map_err(|error| Stop::Inconclusive(error.to_string()))?;
-        self.held.push(gate);
-        Ok(())
-    }
-
-    fn release(&mut self, gate: Gate) -> Result<(), Stop> {
-        self.held.retain(|held| *held != gate);
-        self.gate = self.gate.filter(|last| *last != gate);
-        self.world.release(gate).map_err(|error| Stop::Inconclusive(error.to_string()))
-    }
-
-    /// A strike counts only when its gate was held before and is held after: then nothing has slipped through.
-    fn strike(&mut self, strike: &Strike) -> Result<(), Stop> {
-        self.demand_gate("before")?;
-        self.world.strike(strike).map_err(|error| Stop::Inconclusive(error.to_string()))?;
-        self.demand_gate("after")
-    }
-
-    fn demand_gate(&self, when: &str) -> Result<(), Stop> {
-        let Some(gate) = self.gate else { return Ok(()) };
-        holds(&Fact::Held(gate), &View::of(self.world.trace()), self.world.quiet_span())
-            .map_err(|still| Stop::Inconclusive(format!("{when} the strike {still}")))
-    }
-
-    fn until(&mut self, fact: &Fact, wait: Wait) -> Result<(), Stop> {
-        let limit = self.world.limit(wait);
-        let still = match self.world.advance(fact, limit) {
-            Ended::Met => {
-                if let Fact::Held(gate) = fact {
-                    self.gate = Some(*gate);
-                }
-                return Ok(());
-            }
-            Ended::TimedOut { still } => format!("{still} after {} s", limit.as_secs()),
-            Ended::Impossible { why } => why,
-        };
-        if matches!(fact, Fact::Held(_)) {
-            return Err(Stop::Inconclusive(still));
-        }
-        self.fail(class_of(fact), &format!("waits for {}", wait.name()), &still);
-        Err(Stop::Failed)
-    }
-
-    fn fail(&mut self, class: Class, what: &str, found: &str) {
-        self.failures.push(Assertion { class, text: format!("{what}: {found}"), held: false });
-    }
-
-    /// Lets all gates go, verifies the data and waits until the operator is quiet: every run ends so.
-    fn close(&mut self) {
-        for gate in std::mem::take(&mut self.held) {
-            if let Err(error) = self.world.release(gate) {
-                self.fail(Class::Functional, "the gate is let go", &error.to_string());
-            }
-        }
-        if let Err(error) = self.world.perform(&Act::Verify) {
-            self.fail(Class::Data, "all data is verified", &error.to_string());
-        } else {
-            let ended = self.world.advance(&Fact::Verified, self.world.limit(Wait::Recovery));
-            self.closed(Class::Data, "all data is verified", ended, Wait::Recovery);
-        }
-        let ended = self.world.advance(&Fact::Quiet, self.quiet_limit());
-        self.closed(Class::Control, "the operator comes to rest", ended, Wait::Quiet);
-    }
-
-    fn quiet_limit(&self) -> Duration {
-        self.world.limit(Wait::Quiet).max(self.world.quiet_span())
-    }
-
-    fn closed(&mut self, class: Class, what: &str, ended: Ended, wait: Wait) {
-        match ended {
-            Ended::Met => {}
-            Ended::TimedOut { still } => {
-                let seconds = self.world.limit(wait).as_secs();
-                self.fail(class, what, &format!("{still} after {seconds} s"));
-            }
-            Ended::Impossible { why } => self.fail(class, what, &why),
-        }
-    }
-}
-
-/// Which class a wait belongs to when its fact does not come.
-fn class_of(fact: &Fact) -> Class {
-    match fact {
-        Fact::EveryClaimHas(..) | Fact::EveryClaimRequests(..) => Class::Storage,
-        Fact::Verified => Class::Data,
-        Fact::Accepted
-        | Fact::IntentRecorded { .. }
-        | Fact::StateSeen(..)
-        | Fact::StateIs(..)
-        | Fact::ReasonIs(..)
-        | Fact::Completed(..)
-        | Fact::Settled
-        | Fact::Quiet => Class::Control,
-        Fact::Healthy
-        | Fact::PhaseIs(_)
-        | Fact::PrimaryRestarts(_)
-        | Fact::PrimaryChanged
-        | Fact::Drained
-        | Fact::EvictionRefused
-        | Fact::BackupBegun
-        | Fact::BackupEnded
-        | Fact::Upgraded
-        | Fact::InstancesAre(_)
-        | Fact::ClaimPending(_)
-        | Fact::JoinFailed
-        | Fact::FreeAtLeast(..)
-        | Fact::Held(_)
-        | Fact::UsedAtLeast(..)
-        | Fact::EveryMemberUsedAtLeast(..)
-        | Fact::ServerStopped { .. }
-        | Fact::InsertRefused
-        | Fact::Serving
-        | Fact::All(_) => Class::Functional,
-    }
+/// How a walk that is over has ended, and everything that was judged.
+pub fn verdict(case: &Case<'_>, walk: &Walk) -> (Outcome, Vec<Assertion>) {
+    let whole = walk.why().is_none();
+    let mut assertions = if whole { checkers::judge(case) } else { checkers::safety(case) };
+    // What was cut off by a script that could not go on is no failure of its own.
+    assertions.extend(walk.failures().iter().filter(|_| whole).cloned());
+    let outcome = if assertions.iter().any(|assertion| !assertion.held) {
+        Outcome::Failed
+    } else if whole {
+        Outcome::Passed
+    } else {
+        Outcome::Inconclusive
+    };
+    (outcome, assertions)
 }

@@ -32,7 +32,7 @@ pub struct View {
     pub cluster: Option<ClusterState>,
     /// The DynamicStorage's status.
     pub storage: Option<StorageState>,
-    /// The newest sample (capacity, available) of each file system.
+    /// The newest sample (capacity, available) of each file system, taken since the newest fill of its volume began.
     pub usage: BTreeMap<(InstanceName, VolumeName), (Bytes, Bytes)>,
     /// Whether the newest two samples of a file system agree, give or take a fifth of a percent.
     pub steady: BTreeMap<(InstanceName, VolumeName), bool>,
@@ -117,6 +117,12 @@ impl View {
         let mut view = Self::new();
         view.catch_up(trace);
         view
+    }
+
+    /// The same without how much of a trace was read: two runs that differ in that alone go on alike.
+    #[must_use]
+    pub fn essence(&self) -> Self {
+        Self { read: 0, ..self.clone() }
     }
 
     /// Takes in the entries that were appended since the last call.
@@ -211,8 +217,11 @@ impl View {
             self.verified = false;
             return;
         }
-        if matches!(act, Act::Fill { .. } | Act::FillUntilRefused { .. }) {
+        if let Act::Fill { volume, .. } | Act::FillUntilRefused { volume, .. } = act {
             self.refused = false;
+            // What was measured before says nothing of this fill.
+            self.usage.retain(|(_, of), _| of != volume);
+            self.steady.retain(|(_, of), _| of != volume);
         }
         if matches!(act, Act::StartBackup) {
             self.backup = None;

@@ -40,6 +40,11 @@ pub trait World {
     fn release(&mut self, gate: Gate) -> Result<(), WorldError>;
     /// Lets time pass until the fact holds over the trace, at most `limit`.
     fn advance(&mut self, until: &Fact, limit: Duration) -> Ended;
+    /// Whether this world has stopped in the midst of `prepare` or `advance`, to be looked at or copied. What it was
+    /// asked last is asked again, and then goes on where it stopped; only a simulator can do that.
+    fn paused(&self) -> bool {
+        false
+    }
     /// This world's limit for a named wait.
     fn limit(&self, wait: Wait) -> Duration;
     /// How long the operator must have written nothing for [`Fact::Quiet`].

@@ -1,4 +1,4 @@
-//! Prints what happens in a scenario on the simulator: `story 'p0_00_*@t1' [SEED] [-v] [CrashAfter@6]`.
+//! Prints what happens in a scenario on the simulator: `story 'p0_00_*@t1' [SEED] [-v] [crash-after@6]`.
 #![allow(clippy::print_stdout, reason = "the output is the example's purpose")]
 
 use headroom_scenario::{Cell, Outcome, What, catalogue, run};
@@ -13,7 +13,7 @@ fn main() {
         let Cell::Scenario(scenario) = cell else { continue };
         let mut world = SimWorld::new(seed);
         for (fault, request) in arguments.iter().filter_map(|argument| argument.split_once('@')) {
-            let fault = Fault::ALL.into_iter().find(|known| format!("{known:?}") == fault);
+            let fault = Fault::named(fault);
             if let (Some(fault), Ok(request)) = (fault, request.parse()) {
                 world.inject(request, fault);
             }

@@ -155,7 +155,6 @@ pub struct Model {
     controllers: BTreeMap<Name, Controller>,
     seen_specs: BTreeMap<Name, SeenCluster>,
     happened: Vec<Happened>,
-    steps: u64,
 }
 
 impl Model {
@@ -188,7 +187,6 @@ impl Model {
             controllers: BTreeMap::new(),
             seen_specs: BTreeMap::new(),
             happened: Vec::new(),
-            steps: 0,
         };
         model.api.set_class(&class, true);
         model.settle_changes();
@@ -198,11 +196,6 @@ impl Model {
     /// Now, in milliseconds since the start.
     pub fn now(&self) -> Millis {
         self.now
-    }
-
-    /// Events handled so far.
-    pub fn steps(&self) -> u64 {
-        self.steps
     }
 
     /// Nodes.
@@ -323,7 +316,6 @@ impl Model {
     pub fn step(&mut self) {
         let Some((at, event)) = self.queue.pop() else { return };
         self.now = self.now.max(at);
-        self.steps += 1;
         if self.concerns_a_living_object(&event) {
             self.handle(event);
         }
@@ -333,6 +325,17 @@ impl Model {
     /// What has happened since this was last called.
     pub fn take_happened(&mut self) -> Vec<Happened> {
         std::mem::take(&mut self.happened)
+    }
+
+    /// Whether nothing is to come but what comes again and again: the kubelets' measurements.
+    pub fn only_recurs(&self) -> bool {
+        self.queue.events().all(|event| {
+            let recurs = matches!(event, Ev::Measure(..));
+            // Planned for a flow that is no more.
+            let void =
+                matches!(event, Ev::Crossing(cluster, generation) if !self.is_current(cluster, *generation));
+            recurs || void || !self.concerns_a_living_object(event)
+        })
     }
 
     fn concerns_a_living_object(&self, event: &Ev) -> bool {

@@ -59,9 +59,53 @@ fn seeds_are_for_the_simulator() {
 }
 
 #[test]
+fn one_run_with_faults_passes_and_says_so() {
+    let words = [
+        "--filter",
+        "p0_00_at_the_limit@t1",
+        "--faults",
+        "stock-kubelet,crash-after@4,conflict@6",
+        "--seed",
+        "2",
+    ];
+    let data = check(&words, 0, "simulated");
+    assert_eq!(data, "1 runs, 0 findings\n");
+}
+
+#[test]
+fn every_fault_at_every_request_of_a_cell_is_counted() {
+    let data = check(&["--filter", "*limit@t1", "--faults", "reply-lost,crash-before"], 0, "took");
+    assert!(data.contains(" faults at ") && data.ends_with(" 0 findings\n"), "{data}");
+}
+
+#[test]
+fn a_swarm_keeps_nothing_when_nothing_goes_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("kept.txt");
+    std::fs::write(&file, "# mine\n").expect("written");
+    let words = ["--filter", "*limit*", "--swarm", "4", "--keep", file.to_str().expect("UTF-8")];
+    assert_eq!(check(&words, 0, "took"), "4 runs, 0 findings\n");
+    assert_eq!(std::fs::read_to_string(&file).expect("read"), "# mine\n");
+}
+
+#[test]
+fn a_wrong_fault_lists_those_there_are() {
+    check(&["--faults", "crash"], 3, "there are all, crash-before, crash-after");
+    check(&["--faults", "all,conflict@3"], 3, "cannot be mixed");
+    check(&["--swarm", "3", "--faults", "all"], 3, "cannot be used with");
+}
+
+#[test]
 fn help_shows_examples_and_exit_codes_on_standard_output() {
     let data = check(&["--help"], 0, "");
-    for part in ["Examples:", "cargo e2e --world cluster", "Exit codes: 0 all passed", "--seeds"] {
+    for part in [
+        "Examples:",
+        "cargo e2e --world cluster",
+        "Exit codes: 0 all passed",
+        "--seeds",
+        "--faults all",
+        "--swarm",
+    ] {
         assert!(data.contains(part), "{part} is missing");
     }
 }

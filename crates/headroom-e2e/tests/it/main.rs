@@ -3,6 +3,7 @@
 
 mod command;
 mod determinism;
+mod faults;
 mod golden;
 mod jobs;
 mod made;

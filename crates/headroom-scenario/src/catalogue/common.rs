@@ -70,6 +70,7 @@ pub(super) fn scenario(
         level: Level::P0,
         pace: Pace::Medium,
         simulator_only: None,
+        rests_on_memory: None,
         fixture,
         moment: None,
         script,

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{
-    Act, Ended, Fact, Fixture, Gate, Outcome, Report, Scenario, Step, Strike, Topology, Trace, View, Wait,
-    What, World, WorldError, holds, run, run_cell, trace::Entry,
+    Act, Ended, Fact, Fixture, Gate, Going, Outcome, Report, Scenario, Step, Strike, Topology, Trace, View,
+    Wait, Walk, What, World, WorldError, holds, run, run_cell, trace::Entry,
 };
 
 use crate::grown;
@@ -19,6 +19,8 @@ struct Played {
     cannot_prepare: bool,
     holdable: bool,
     slips: bool,
+    /// A world that stops after each entry of a wait: whether it has.
+    pauses: Option<bool>,
     finished: Option<bool>,
 }
 
@@ -34,6 +36,7 @@ impl Played {
             cannot_prepare: false,
             holdable: true,
             slips: false,
+            pauses: None,
             finished: None,
         }
     }
@@ -94,13 +97,22 @@ impl World for Played {
     }
 
     fn advance(&mut self, until: &Fact, _: Duration) -> Ended {
+        self.pauses = self.pauses.map(|_| false);
         loop {
             match holds(until, &self.view, self.quiet_span()) {
                 Ok(()) => return Ended::Met,
                 Err(still) if !self.step() => return Ended::TimedOut { still },
+                Err(still) if self.pauses.is_some() => {
+                    self.pauses = Some(true);
+                    return Ended::TimedOut { still };
+                }
                 Err(_) => {}
             }
         }
+    }
+
+    fn paused(&self) -> bool {
+        self.pauses == Some(true)
     }
 
     fn limit(&self, wait: Wait) -> Duration {
@@ -178,6 +190,34 @@ fn a_gate_that_the_world_cannot_hold_is_inconclusive() {
     let mut world = Played { holdable: false, ..Played::new(&grown::trace()) };
     let script = vec![Step::Hold(Gate::NodeStep)];
     check(script, &mut world, Outcome::Inconclusive, Some("this world cannot hold the gate node-step"));
+}
+
+#[test]
+fn a_run_in_a_world_that_pauses_is_the_run_in_one_that_does_not() {
+    let mut missing = grows();
+    missing.push(Step::Until(Fact::EveryClaimHas(VolumeName::Data, Bytes::gibi(3)), Wait::Growth));
+    for (script, outcome) in
+        [(grows(), Outcome::Passed), (strikes(), Outcome::Passed), (missing, Outcome::Failed)]
+    {
+        let plain = check(script.clone(), &mut Played::new(&grown::trace()), outcome, None);
+        let mut pausing = Played { pauses: Some(false), ..Played::new(&grown::trace()) };
+        assert_eq!(check(script, &mut pausing, outcome, None), plain);
+    }
+}
+
+#[test]
+fn a_walk_that_is_copied_while_the_world_pauses_goes_on_from_there() {
+    let scenario = scenario(grows());
+    let mut world = Played { pauses: Some(false), ..Played::new(&grown::trace()) };
+    let mut walk = Walk::new();
+    let mut pauses = 0;
+    while walk.go(&scenario, &mut world) == Going::Paused {
+        assert_eq!(walk.clone(), walk, "a copy stands where its original does");
+        pauses += 1;
+    }
+    assert!(pauses > 5, "it paused {pauses} times");
+    assert_eq!((walk.why(), walk.failures()), (None, [].as_slice()));
+    assert_eq!(walk.go(&scenario, &mut world), Going::Over, "what is over stays so");
 }
 
 fn strikes() -> Vec<Step> {

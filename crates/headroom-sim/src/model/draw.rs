@@ -1,7 +1,7 @@
 //! Chance: one stream of draws per (subsystem, object), each derived from the seed alone, so that an added instance
 //! shifts nobody else's draws.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -34,7 +34,7 @@ pub enum Subsystem {
 }
 
 /// All streams of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Draws {
     seed: u64,
     streams: BTreeMap<(Subsystem, Name), ChaCha8Rng>,
@@ -65,6 +65,15 @@ impl Draws {
         let first = stream.next_u64();
         self.streams.insert((who, object.clone()), stream);
         first
+    }
+}
+
+impl fmt::Debug for Draws {
+    /// How far each stream is: with the seed that is all of it (a stream shows nothing of itself).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let streams = self.streams.iter().map(|(key, stream)| (key, stream.get_word_pos()));
+        f.debug_map().entry(&"seed", &self.seed).finish()?;
+        f.debug_map().entries(streams).finish()
     }
 }
 

@@ -71,7 +71,7 @@ impl Gates {
 }
 
 impl Model {
-    /// Holds a step from now on.
+    /// Holds a step from now on, until [`Model::let_go`].
     pub fn hold(&mut self, step: Held) {
         self.gates.hold(step);
     }

@@ -326,6 +326,11 @@ impl Model {
         self.databases.get(cluster)?.writer
     }
 
+    /// Whether a crossing of this generation still counts.
+    pub(super) fn is_current(&self, cluster: &Name, generation: u64) -> bool {
+        self.databases.get(cluster).is_some_and(|database| database.generation == generation)
+    }
+
     /// Computes anew what flows and when something will be met.
     pub(super) fn flow(&mut self, cluster: &Name) {
         let now = self.now;

@@ -1,12 +1,12 @@
 //! Virtual time: a queue of things to happen, in milliseconds since the simulated start.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// Milliseconds since the simulated start.
 pub type Millis = u64;
 
 /// Things to happen, in order of time and, at the same time, of arrival.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Queue<E> {
     waiting: BTreeMap<(Millis, u64), E>,
     arrivals: u64,
@@ -34,6 +34,11 @@ impl<E> Queue<E> {
         self.waiting.pop_first().map(|((at, _), event)| (at, event))
     }
 
+    /// Everything that waits, in order.
+    pub fn events(&self) -> impl Iterator<Item = &E> {
+        self.waiting.values()
+    }
+
     /// How many events wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
@@ -42,6 +47,13 @@ impl<E> Queue<E> {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Queue<E> {
+    /// Times and events in their order, without the numbers of their arrival: what is shown alike happens alike.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.waiting.iter().map(|((at, _), event)| (at, event))).finish()
     }
 }
 

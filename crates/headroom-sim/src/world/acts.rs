@@ -16,39 +16,85 @@ use crate::model::{
     draw::Subsystem,
     object::{ClusterSpec, MIB, NEWER_IMAGE, Name, Volume, claim_name, serial_of},
     postgres::Goal,
+    queue::Millis,
 };
 
 /// The one Cluster of a scenario.
 pub(super) const CLUSTER: &str = "pg";
 
+/// How far a fixture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Making {
+    /// The Cluster becomes healthy.
+    Healthy,
+    /// A volume is being filled.
+    Filling,
+    /// The DynamicStorage is being accepted.
+    Accepting,
+}
+
 impl SimWorld {
+    /// Makes the fixture; asked again it goes on where it paused.
     pub(super) fn make(&mut self, fixture: &Fixture) -> Result<(), WorldError> {
+        loop {
+            let next = match self.making {
+                None => {
+                    self.create(fixture);
+                    Some(Making::Healthy)
+                }
+                Some(Making::Healthy) => {
+                    self.expect(&Fact::Healthy, Wait::Ready)?;
+                    Some(Making::Filling)
+                }
+                Some(Making::Filling) => {
+                    if let Some((volume, percent)) = &fixture.filled {
+                        let least = percent.saturating_sub(FILL_TOLERANCE);
+                        let filled = Fact::EveryMemberUsedAtLeast(volume.clone(), least);
+                        self.expect(&filled, Wait::Decision)?;
+                    }
+                    Some(Making::Accepting)
+                }
+                Some(Making::Accepting) => {
+                    self.expect(&Fact::Accepted, Wait::Decision)?;
+                    None
+                }
+            };
+            if self.paused() {
+                return Ok(());
+            }
+            self.making = next;
+            match next {
+                Some(Making::Healthy) => {}
+                Some(Making::Filling) => {
+                    if let Some((volume, percent)) = &fixture.filled {
+                        self.fill(volume, *percent)?;
+                    }
+                }
+                Some(Making::Accepting) => self.create_storage(fixture),
+                None => {
+                    self.push(What::FixtureReady);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn create(&mut self, fixture: &Fixture) {
         self.start_process();
         self.model.set_size_at_birth(fixture.size_at_birth);
         self.fixture = Some(fixture.clone());
         self.model.create_cluster(&CLUSTER.into(), cluster_spec(fixture, fixture.data));
         self.absorb();
-        self.expect(&Fact::Healthy, Wait::Ready)?;
-        if let Some((volume, percent)) = &fixture.filled {
-            self.fill(volume, *percent)?;
-            self.expect(
-                &Fact::EveryMemberUsedAtLeast(volume.clone(), percent.saturating_sub(FILL_TOLERANCE)),
-                Wait::Decision,
-            )?;
-        }
-        self.create_storage(fixture);
-        self.expect(&Fact::Accepted, Wait::Decision)?;
-        self.push(What::FixtureReady);
-        Ok(())
     }
 
     /// A user creates the DynamicStorage of the fixture.
     pub(super) fn create_storage(&mut self, fixture: &Fixture) {
+        let now = translate::timestamp(self.model.now());
         let custom = Custom {
             meta: named(&CLUSTER.into()),
             generation: 1,
             finalizer: false,
-            spec: Arc::new(storage::spec(fixture, CLUSTER, translate::timestamp(self.model.now()))),
+            spec: Arc::new(storage::spec(fixture, CLUSTER, now, self.calendar)),
             status: None,
         };
         self.model.change(|model| model.api.insert_custom(custom));
@@ -59,16 +105,39 @@ impl SimWorld {
         let limit = self.limit(wait);
         match self.advance(fact, limit) {
             Ended::Met => Ok(()),
+            Ended::TimedOut { .. } if self.paused() => Ok(()),
             Ended::TimedOut { still } => Err(failed("make the fixture", &still)),
             Ended::Impossible { why } => Err(failed("make the fixture", &why)),
         }
     }
 
     pub(super) fn act(&mut self, act: &Act) -> Result<(), WorldError> {
+        if let Act::PassTime(span) = act {
+            self.pass_time(act, u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            return Ok(());
+        }
         self.push(What::Acted(act.clone()));
         self.carry_out(act)?;
         self.absorb();
         Ok(())
+    }
+
+    /// Lets time pass; asked again it goes on where it paused.
+    fn pass_time(&mut self, act: &Act, span: Millis) {
+        let until = self.waits_until.take().unwrap_or_else(|| {
+            self.push(What::Acted(act.clone()));
+            self.model.now().saturating_add(span)
+        });
+        self.waiting = true;
+        while self.next_at().is_some_and(|at| at <= until) && !self.paused() {
+            self.step();
+        }
+        self.waiting = false;
+        if self.paused() {
+            self.waits_until = Some(until);
+        } else {
+            self.model.pass(until);
+        }
     }
 
     fn carry_out(&mut self, act: &Act) -> Result<(), WorldError> {
@@ -85,7 +154,7 @@ impl SimWorld {
                 let volume = translate::model_volume(volume);
                 self.model.change(|model| model.truncate(&cluster, &volume));
             }
-            Act::StopOperator => self.stop_process(true),
+            Act::StopOperator => self.stop_processes(true),
             Act::StartOperator => self.start_process(),
             Act::PatchClaim { who, volume, to } => self.patch_claim(*who, volume, *to)?,
             Act::SetPolicy(change) => {

@@ -6,7 +6,7 @@ use headroom_core::{Action, names::NodeName};
 use headroom_engine::{Event, Request, Response, Ticket};
 use headroom_scenario::{Gate, What};
 
-use super::{SimWorld, Wire, faults::TIME_OUT, translate};
+use super::{Sent, SimWorld, Wire, faults::TIME_OUT, process::Pid, translate};
 use crate::model::{gate::Held, object::Name, stats::Line};
 
 /// What the gates remember.
@@ -24,9 +24,7 @@ pub(super) struct Holds {
 #[derive(Clone, Debug)]
 pub(super) struct HeldRequest {
     gate: Gate,
-    epoch: u64,
-    ticket: Ticket,
-    request: Box<Request>,
+    pub(super) sent: Sent,
 }
 
 impl SimWorld {
@@ -59,39 +57,39 @@ impl SimWorld {
             std::mem::take(&mut self.held_requests).into_iter().partition(|held| held.gate == gate);
         self.held_requests = held;
         let now = self.model.now();
-        for HeldRequest { epoch, ticket, request, .. } in free {
-            self.queue.push(now, Wire::Request(epoch, ticket, request));
+        for HeldRequest { sent: Sent { pid, ticket, request }, .. } in free {
+            self.queue.push(now, Wire::Request(pid, ticket, request));
         }
         true
     }
 
-    /// Whether the request has to wait.
-    pub(super) fn hold_request(&mut self, epoch: u64, ticket: Ticket, request: &Request) -> bool {
-        let Request::Do(_, Action::Resize(resize)) = request else { return false };
+    /// Keeps the request if it has to wait, else gives it back.
+    pub(super) fn hold_request(&mut self, sent: Sent) -> Option<Sent> {
+        let Request::Do(_, Action::Resize(resize)) = &*sent.request else { return Some(sent) };
         let claim = translate::name(resize.claim.name.as_str());
         let gate = if self.holds.held.contains(&Gate::BeforePatch) {
             Gate::BeforePatch
         } else if self.holds.held.contains(&Gate::BetweenClaims) {
             if self.holds.raised.is_empty() || self.holds.raised.contains(&claim) {
                 self.holds.raised.insert(claim);
-                return false;
+                return Some(sent);
             }
             Gate::BetweenClaims
         } else {
-            return false;
+            return Some(sent);
         };
-        self.held_requests.push(HeldRequest { gate, epoch, ticket, request: Box::new(request.clone()) });
-        self.queue.push(self.model.now() + TIME_OUT, Wire::GiveUp(epoch, ticket));
+        self.queue.push(self.model.now() + TIME_OUT, Wire::GiveUp(sent.pid, sent.ticket));
+        self.held_requests.push(HeldRequest { gate, sent });
         self.reach(gate);
-        true
+        None
     }
 
     /// The shell waits no longer for a request that is still held: it is gone, as with a connection that is closed.
-    pub(super) fn give_up(&mut self, epoch: u64, ticket: Ticket) {
+    pub(super) fn give_up(&mut self, pid: Pid, ticket: Ticket) {
         let before = self.held_requests.len();
-        self.held_requests.retain(|held| (held.epoch, held.ticket) != (epoch, ticket));
-        if self.held_requests.len() < before && epoch == self.process.epoch {
-            self.answer(ticket, Response::Unknown);
+        self.held_requests.retain(|held| (held.sent.pid, held.sent.ticket) != (pid, ticket));
+        if self.held_requests.len() < before {
+            self.answer(pid, ticket, Response::Unknown);
         }
     }
 
@@ -114,10 +112,12 @@ impl SimWorld {
     }
 
     /// A poll reaches a kubelet; while `BeforeCompletion` is held a grown file system still shows its old self.
-    pub(super) fn poll_arrives(&mut self, node: NodeName) {
+    pub(super) fn poll_arrives(&mut self, pid: Pid, node: NodeName) {
+        if !self.processes.contains_key(&pid) {
+            return;
+        }
         if self.silent.contains(node.as_str()) {
-            self.tell(Event::Sampled(node, Err("the kubelet does not answer".into())));
-            self.drive();
+            self.deliver(Wire::Sampled(pid, node, Err("the kubelet does not answer")));
             return;
         }
         let mut lines = self.model.summary(node.as_str());
@@ -139,7 +139,12 @@ impl SimWorld {
         if withheld && !growing {
             self.reach(Gate::BeforeCompletion);
         }
-        self.tell(Event::Sampled(node, Ok(translate::samples(&lines))));
-        self.drive();
+        self.deliver(Wire::Sampled(pid, node, Ok(lines)));
+    }
+
+    pub(super) fn sampled(&mut self, pid: Pid, node: NodeName, lines: Result<Vec<Line>, &'static str>) {
+        let samples = lines.map(|lines| translate::samples(&lines)).map_err(Into::into);
+        self.tell(pid, Event::Sampled(node, samples));
+        self.drive(pid);
     }
 }

@@ -22,7 +22,7 @@ use crate::model::{
 impl SimWorld {
     /// Appends an entry.
     pub(super) fn push(&mut self, what: What) {
-        self.trace.push(self.model.now(), what);
+        self.trace.push(self.now(), what);
         self.view.catch_up(&self.trace);
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use headroom_core::{
-    Action,
+    Action, Timestamp,
     action::{RaiseClusterSizes, Resize},
     names::{ClusterKey, ObjectId, Text, Version},
     observation::{ObstacleCause, WalFacts},
@@ -12,7 +12,7 @@ use headroom_core::{
 use headroom_engine::{Refusal, Request, Response, Seen};
 use headroom_scenario::{What, trace::Written};
 
-use super::{SimWorld, operator::applied, storage, translate};
+use super::{SimWorld, operator::applied, process::Past, storage, translate};
 use crate::model::{
     apiserver::{ApiError, Object},
     draw::Subsystem,
@@ -20,7 +20,20 @@ use crate::model::{
 };
 
 /// Does a request and answers it.
-pub(super) fn apply(world: &mut SimWorld, request: &Request) -> Response {
+pub(super) fn apply(world: &mut SimWorld, request: &Request, clock: Timestamp) -> Response {
+    if matches!(request, Request::ReadCluster(_) | Request::ReadWal { .. }) {
+        return call(world, request, clock);
+    }
+    let before = world.everything();
+    let response = call(world, request, clock);
+    if matches!(response, Response::Applied(_)) {
+        world.past = Past { objects: before, changes: Vec::new() };
+    }
+    response
+}
+
+/// One call; `clock` is the caller's.
+fn call(world: &mut SimWorld, request: &Request, clock: Timestamp) -> Response {
     match request {
         Request::ReadCluster(key) => read(world, key),
         Request::ReadWal { key, instance, .. } => {
@@ -30,7 +43,7 @@ pub(super) fn apply(world: &mut SimWorld, request: &Request) -> Response {
             Response::Wal((up && world.model.api().cluster(&cluster).is_some()).then_some(calm))
         }
         Request::WriteStatus { key, of, expect, record, verdict } => {
-            write_status(world, key, (of, expect), record.as_ref(), verdict)
+            write_status(world, key, (of, expect), (record.as_ref(), verdict), clock)
         }
         Request::Do(_, Action::Resize(resize)) => raise_claim(world, resize),
         Request::Do(key, Action::RaiseClusterSizes(raise)) => raise_sizes(world, key, raise),
@@ -52,19 +65,28 @@ fn read(world: &SimWorld, key: &ClusterKey) -> Response {
     Response::Read(seen)
 }
 
+/// A read that shows what was before the operator's newest write; where there was none, what is.
+pub(super) fn stale(world: &SimWorld, request: &Request) -> Response {
+    let Request::ReadCluster(key) = request else { return Response::Unknown };
+    if world.past.objects.is_empty() {
+        return read(world, key);
+    }
+    let classes = |seen: &Seen| !matches!(seen, Seen::Class { .. });
+    Response::Read(world.past.objects.iter().filter_map(translate::seen).filter(classes).collect())
+}
+
 fn write_status(
     world: &mut SimWorld,
     key: &ClusterKey,
     precondition: (&ObjectId, &Version),
-    record: Option<&headroom_core::Record>,
-    verdict: &Verdict,
+    (record, verdict): (Option<&headroom_core::Record>, &Verdict),
+    now: Timestamp,
 ) -> Response {
     let name = translate::name(key.name.as_str());
     let custom = match own_object(world, &name, precondition.0, precondition.1) {
         Ok(custom) => custom,
         Err(refusal) => return Response::Refused(refusal),
     };
-    let now = translate::timestamp(world.model.now());
     let status = storage::written(&custom, record, verdict, now);
     let kept = if world.model.draws.one_in(Subsystem::Api, &"status".into(), 16) {
         storage::through_json(&status)

@@ -31,15 +31,18 @@ use headroom_scenario::{
     trace::{StorageState, VolumeState},
 };
 
-use super::translate::{id, key, version};
+use super::{
+    calendar::Calendar,
+    translate::{id, key, version},
+};
 use crate::model::custom::Custom;
 
 /// The tablespace of the fixtures.
 pub(super) const TABLESPACE: &str = "idx";
 
 /// The spec of a fixture whose DynamicStorage is created at `now`.
-pub(super) fn spec(fixture: &Fixture, name: &str, now: Timestamp) -> DynamicStorageSpec {
-    let block = || volume_spec(&fixture.policy, now);
+pub(super) fn spec(fixture: &Fixture, name: &str, now: Timestamp, calendar: Calendar) -> DynamicStorageSpec {
+    let block = || volume_spec(&fixture.policy, now, calendar);
     let tablespace = || TablespaceSpec { name: TABLESPACE.to_owned(), volume: block() };
     DynamicStorageSpec {
         cluster_ref: ClusterReference { name: name.to_owned() },
@@ -50,12 +53,12 @@ pub(super) fn spec(fixture: &Fixture, name: &str, now: Timestamp) -> DynamicStor
     }
 }
 
-fn volume_spec(policy: &PolicyFixture, now: Timestamp) -> VolumeSpec {
+fn volume_spec(policy: &PolicyFixture, now: Timestamp, calendar: Calendar) -> VolumeSpec {
     VolumeSpec {
         request: None,
         limit: policy.limit.into(),
         target_buffer: i32::from(policy.target_buffer),
-        maintenance_window: window(policy.window, now.unix()),
+        maintenance_window: window(policy.window, now.unix(), calendar),
         emergency_grow: EmergencyGrow {
             critical_threshold: i32::from(policy.critical_threshold),
             emergency_limit: policy.emergency_limit.map(Into::into),
@@ -70,7 +73,7 @@ fn volume_spec(policy: &PolicyFixture, now: Timestamp) -> VolumeSpec {
     }
 }
 
-fn window(window: WindowFixture, now: i64) -> Option<MaintenanceWindow> {
+fn window(window: WindowFixture, now: i64, calendar: Calendar) -> Option<MaintenanceWindow> {
     let (start, duration) = match window {
         WindowFixture::Absent => return None,
         WindowFixture::OpenNow => (now - 60, "6h"),
@@ -78,11 +81,12 @@ fn window(window: WindowFixture, now: i64) -> Option<MaintenanceWindow> {
         WindowFixture::OpensInMinutes(minutes) => (now + i64::from(minutes) * 60 + 59, "1h"),
         WindowFixture::FarAway => (now + 12 * 3600, "1h"),
     };
-    let (minute, hour) = (start.rem_euclid(3600) / 60, start.rem_euclid(86_400) / 3600);
+    let shown = start + calendar.ahead(start);
+    let (minute, hour) = (shown.rem_euclid(3600) / 60, shown.rem_euclid(86_400) / 3600);
     Some(MaintenanceWindow {
         schedule: format!("0 {minute} {hour} * * *"),
         duration: duration.to_owned(),
-        time_zone: "UTC".to_owned(),
+        time_zone: calendar.zone().to_owned(),
     })
 }
 

@@ -9,10 +9,13 @@
 
 mod birth;
 mod conformance;
+mod daylight;
 mod determinism;
+mod faults;
 mod gates;
 mod growth;
 mod model;
 mod operations;
 mod replay;
+mod seeds;
 mod story;

@@ -1,0 +1,233 @@
+//! Tries faults at every request of a scenario: the undisturbed run is made once, and at each request every fault forks
+//! off from that very moment.
+
+pub mod kept;
+pub mod oracle;
+pub mod plan;
+pub mod swarm;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use headroom_scenario::{
+    Entry, Going, Outcome, Scenario, Trace, Walk, What, World as _,
+    checkers::{self, Assertion},
+    expect::Control,
+    run::{case, verdict},
+};
+
+use crate::{
+    SimWorld,
+    world::{Fault, Proofs, Silence, StateHash},
+};
+use oracle::Summary;
+
+/// Reasons of Events that no run may show, unless its scenario is about them: the second opinion disagreed, a session ran
+/// wild, a step failed, a healthy volume or status was called broken.
+const ALARMS: [&str; 5] =
+    ["PlanRefused", "SessionExhausted", "InternalError", "NotSizedByClaim", "UnreadableStatus"];
+
+/// What an exploration of one scenario with one seed gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explored {
+    /// Requests of the undisturbed run.
+    pub requests: u64,
+    /// Faults that were tried, each at one request.
+    pub points: u64,
+    /// Of them those that led to a state from which a run had gone on already: its end is theirs.
+    pub pruned: u64,
+    /// Virtual milliseconds that were simulated.
+    pub simulated_ms: u64,
+    /// What did not pass, or did not end as the undisturbed run did.
+    pub divergences: Vec<Divergence>,
+}
+
+/// A run that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Divergence {
+    /// The request, counted from 1, and the fault; `None`: the undisturbed run itself.
+    pub at: Option<(u64, Fault)>,
+    /// What is wrong.
+    pub what: Vec<String>,
+}
+
+/// A run from a fork to its end.
+struct Branch {
+    at: (u64, Fault),
+    /// How long the trace was when it forked off.
+    shared: usize,
+    /// What followed.
+    entries: Vec<Entry>,
+    /// How long the trace was when the walk was over; what follows is silence.
+    ended: usize,
+    walk: Rc<Walk>,
+    silence: Silence,
+}
+
+/// A state that a run went on from: which branch, and how long its trace was then.
+type Known = BTreeMap<StateHash, (usize, usize)>;
+
+/// An exploration under way.
+struct Explorer<'a> {
+    scenario: &'a Scenario,
+    branches: Vec<Branch>,
+    known: Known,
+    proofs: Proofs,
+    explored: Explored,
+}
+
+/// Tries each of `faults` at each request of the scenario in `world`, which must be fresh.
+pub fn explore(scenario: &Scenario, mut world: SimWorld, faults: &[Fault]) -> Explored {
+    let mut explorer = Explorer {
+        scenario,
+        branches: Vec::new(),
+        known: Known::new(),
+        proofs: Proofs::default(),
+        explored: Explored { requests: 0, points: 0, pruned: 0, simulated_ms: 0, divergences: Vec::new() },
+    };
+    let mut walk = Walk::new();
+    world.pause_at_requests(true);
+    while walk.go(scenario, &mut world) == Going::Paused {
+        for fault in faults.iter().filter(|fault| fault.suits(&scenario.fixture)) {
+            if world.at_hand().is_some_and(|request| fault.concerns(request)) {
+                let branch = explorer.fork(&world, &walk, *fault);
+                explorer.branches.push(branch);
+            }
+        }
+        world.go_on(None);
+    }
+    explorer.judge(world, &walk);
+    explorer.explored
+}
+
+impl Explorer<'_> {
+    /// Forks off at the request at hand with this fault, and follows to the end or to a state that is known.
+    fn fork(&mut self, world: &SimWorld, walk: &Walk, fault: Fault) -> Branch {
+        self.explored.points += 1;
+        let (at, shared) = ((world.requests(), fault), world.trace().entries.len());
+        let (mut fork, mut walk) = (world.clone(), walk.clone());
+        fork.pause_at_requests(false);
+        fork.go_on(Some(fault));
+        let state = fork.state(&walk);
+        let length = fork.trace().entries.len();
+        if let Some((branch, from)) = self.known.get(&state)
+            && let Some(other) = self.branches.get(*branch)
+        {
+            self.explored.pruned += 1;
+            let mut entries = fork.trace().entries.get(shared..).unwrap_or(&[]).to_vec();
+            entries.extend(other.entries.iter().skip(from - other.shared).cloned());
+            let ended = length + (other.ended - from);
+            return Branch {
+                at,
+                shared,
+                entries,
+                ended,
+                walk: other.walk.clone(),
+                silence: other.silence.clone(),
+            };
+        }
+        self.known.insert(state, (self.branches.len(), length));
+        let began = fork.now();
+        while walk.go(self.scenario, &mut fork) == Going::Paused {
+            fork.go_on(None);
+        }
+        let ended = fork.trace().entries.len();
+        let silence = fork.fall_silent(&mut self.proofs);
+        self.explored.simulated_ms += fork.now() - began;
+        let entries = fork.trace().entries.get(shared..).unwrap_or(&[]).to_vec();
+        Branch { at, shared, entries, ended, walk: Rc::new(walk), silence }
+    }
+
+    /// Judges every branch by the scenario's own expectations and compares it with the undisturbed run.
+    fn judge(&mut self, mut world: SimWorld, walk: &Walk) {
+        let whole = world.trace().clone();
+        let silence = world.fall_silent(&mut self.proofs);
+        self.explored.requests = world.requests();
+        self.explored.simulated_ms += world.now();
+        let undisturbed = Summary::of(world.trace());
+        let run = Run { trace: &whole, walk, silence: &silence };
+        let what = complaints(self.scenario, &world, &run);
+        if !what.is_empty() {
+            self.explored.divergences.push(Divergence { at: None, what });
+        }
+        for branch in &self.branches {
+            let shared = whole.entries.get(..branch.shared).unwrap_or(&[]);
+            let mut trace = Trace { entries: shared.iter().chain(&branch.entries).cloned().collect() };
+            let summary = Summary::of(&trace);
+            trace.entries.truncate(branch.ended);
+            let run = Run { trace: &trace, walk: &branch.walk, silence: &branch.silence };
+            let what = if is_open(self.scenario, [branch.at.1]) {
+                unlawful(self.scenario, &world, &run)
+            } else {
+                let mut what = complaints(self.scenario, &world, &run);
+                what.extend(summary.differences(&undisturbed));
+                what
+            };
+            if !what.is_empty() {
+                self.explored.divergences.push(Divergence { at: Some(branch.at), what });
+            }
+        }
+    }
+}
+
+/// A run to its end: trace, walk, and the silence after it.
+pub(crate) struct Run<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) walk: &'a Walk,
+    pub(crate) silence: &'a Silence,
+}
+
+/// Whether it is open how a run of this scenario ends that meets such faults: then only the invariants judge it.
+pub(crate) fn is_open(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
+    scenario.rests_on_memory.is_some() && faults.into_iter().any(Fault::forgets)
+}
+
+/// What is wrong with a run by its scenario.
+pub(crate) fn complaints(scenario: &Scenario, world: &SimWorld, run: &Run<'_>) -> Vec<String> {
+    let limit = |wait| world.limit(wait);
+    let case = case(scenario, run.trace, world.quiet_span(), &limit);
+    let (outcome, assertions) = verdict(&case, run.walk);
+    let mut wrong = failed(assertions);
+    if outcome == Outcome::Inconclusive {
+        wrong.push(format!("inconclusive: {}", run.walk.why().unwrap_or("no reason given")));
+    }
+    wrong.extend(alarms(scenario, run));
+    wrong
+}
+
+/// What is wrong with a run whatever its scenario expects.
+pub(crate) fn unlawful(scenario: &Scenario, world: &SimWorld, run: &Run<'_>) -> Vec<String> {
+    let limit = |wait| world.limit(wait);
+    let case = case(scenario, run.trace, world.quiet_span(), &limit);
+    let mut wrong = failed(checkers::invariants(&case));
+    wrong.extend(alarms(scenario, run));
+    wrong
+}
+
+fn failed(assertions: Vec<Assertion>) -> Vec<String> {
+    let told = |one: Assertion| format!("{}: {}", one.class.name(), one.text);
+    assertions.into_iter().filter(|one| !one.held).map(told).collect()
+}
+
+/// False alarms, and a silence that was broken.
+fn alarms(scenario: &Scenario, run: &Run<'_>) -> Vec<String> {
+    let expected = |reason: &str| {
+        scenario.expect.control.iter().any(|what| matches!(what, Control::EventSeen(seen) if *seen == reason))
+    };
+    let mut shown = BTreeSet::new();
+    for entry in &run.trace.entries {
+        if let What::Event { reason, .. } = &entry.what
+            && ALARMS.contains(&reason.as_str())
+            && !expected(reason)
+        {
+            shown.insert(format!("an Event {reason}"));
+        }
+    }
+    let mut wrong: Vec<String> = shown.into_iter().collect();
+    if let Silence::Broken(why) = run.silence {
+        wrong.push(why.clone());
+    }
+    wrong
+}

@@ -1,0 +1,172 @@
+//! The differential oracle: what a disturbed run is compared with.
+//!
+//! A run that met a fault must end in the same state as the undisturbed run of the same seed, and must have taken
+//! effect as often. Compared are, per kind:
+//!
+//! * claims at the end: request, capacity, whether they go or wait for the node, by instance and volume;
+//! * pods at the end: ready, terminating;
+//! * the Cluster at the end, whole;
+//! * the DynamicStorage at the end: whether its status speaks of its generation, Ready, and per volume state, reason,
+//!   sizes, running growth, and the ledger entry by entry;
+//! * raises of claims that took effect: by claim, each size in its order. A patch that changed nothing is none. Sizes of
+//!   a growth that another one overtook are left out on both sides: how many claims it had reached by then is a matter of
+//!   seconds (that none is raised twice to one size, or to a size that was never recorded, is an invariant of every run);
+//! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
+//!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
+//!   (`WaitingForUsage` after a restart) may be repeated and is not counted;
+//! * other writes (finalizer, sizes in the Cluster, deletions): how often each.
+//!
+//! Not compared: times, names made from counters (uids, versions), how often a server restarted meanwhile (a crash loop
+//! counts on while a fault delays its cure), rows, samples.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headroom_core::{
+    Bytes,
+    ledger::Cause,
+    names::{InstanceName, VolumeName},
+};
+use headroom_scenario::{
+    Trace, View, What,
+    trace::{ClusterState, StorageState, VolumeState, Written},
+};
+
+/// A claim: request, capacity, terminating, file system pending.
+type ClaimEnd = (Bytes, Option<Bytes>, bool, bool);
+
+/// What the status records of a volume: effective size, running growth with its target, ledger.
+type Recorded = (Option<Bytes>, Option<(Cause, Option<Bytes>)>, Vec<(Cause, Bytes, bool)>);
+
+/// What is compared of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    claims: BTreeMap<(InstanceName, VolumeName), ClaimEnd>,
+    pods: BTreeMap<InstanceName, (bool, bool)>,
+    cluster: Option<ClusterState>,
+    storage: Option<(bool, bool, Vec<VolumeState>)>,
+    raises: BTreeMap<(InstanceName, VolumeName), Vec<Bytes>>,
+    recorded: BTreeMap<VolumeName, Vec<Recorded>>,
+    others: BTreeMap<String, u32>,
+}
+
+impl Summary {
+    /// Of a whole trace.
+    pub fn of(trace: &Trace) -> Self {
+        let end = View::of(trace);
+        let claims = end.claims.iter().map(|(key, claim)| {
+            let state = (claim.requested, claim.capacity, claim.terminating, claim.file_system_pending);
+            (key.clone(), state)
+        });
+        let pods = end.pods.iter().map(|(name, pod)| (name.clone(), (pod.ready, pod.terminating)));
+        let storage = end
+            .storage
+            .as_ref()
+            .map(|shown| (shown.observed_generation == shown.generation, shown.ready, shown.volumes.clone()));
+        let mut summary = Self {
+            claims: claims.collect(),
+            pods: pods.collect(),
+            cluster: end.cluster.clone(),
+            storage,
+            raises: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            others: BTreeMap::new(),
+        };
+        summary.count(trace);
+        summary.leave_overtaken_out();
+        summary
+    }
+
+    /// A growth that never became the effective size was overtaken.
+    fn leave_overtaken_out(&mut self) {
+        for (volume, recorded) in &self.recorded {
+            let reached: BTreeSet<Bytes> = recorded.iter().filter_map(|(effective, ..)| *effective).collect();
+            let targets =
+                recorded.iter().filter_map(|(_, running, _)| running.and_then(|(_, target)| target));
+            let overtaken: BTreeSet<Bytes> = targets.filter(|target| !reached.contains(target)).collect();
+            for (_, sizes) in self.raises.iter_mut().filter(|((_, of), _)| of == volume) {
+                sizes.retain(|size| !overtaken.contains(size));
+            }
+        }
+        self.raises.retain(|_, sizes| !sizes.is_empty());
+    }
+
+    /// What took effect.
+    fn count(&mut self, trace: &Trace) {
+        let mut requested: BTreeMap<(InstanceName, VolumeName), Bytes> = BTreeMap::new();
+        for entry in &trace.entries {
+            if let What::Claim(claim) = &entry.what {
+                requested.insert((claim.instance.clone(), claim.volume.clone()), claim.requested);
+            } else if let What::ClaimGone(instance, volume) = &entry.what {
+                requested.remove(&(instance.clone(), volume.clone()));
+            } else if let What::Storage(shown) = &entry.what {
+                self.record(shown);
+            } else if let What::OperatorWrote(written) = &entry.what {
+                self.wrote(written, &requested);
+            }
+        }
+    }
+
+    fn wrote(&mut self, written: &Written, requested: &BTreeMap<(InstanceName, VolumeName), Bytes>) {
+        match written {
+            Written::Claim { instance, volume, to } => {
+                let key = (instance.clone(), volume.clone());
+                if requested.get(&key) != Some(to) {
+                    self.raises.entry(key).or_default().push(*to);
+                }
+            }
+            Written::Status => {}
+            Written::Other(words) => self.other(words),
+            Written::Deleted(what) => self.other(&format!("deleted {what}")),
+        }
+    }
+
+    fn other(&mut self, words: &str) {
+        let count = self.others.entry(words.to_owned()).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    fn record(&mut self, shown: &StorageState) {
+        for volume in &shown.volumes {
+            let running = volume.running.map(|cause| (cause, volume.target));
+            let now = (volume.effective, running, volume.ledger.clone());
+            let known = self.recorded.entry(volume.volume.clone()).or_default();
+            if known.last() != Some(&now) {
+                known.push(now);
+            }
+        }
+    }
+
+    /// Where this run differs from the undisturbed one, in words; none: it does not.
+    pub fn differences(&self, undisturbed: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        by_key(&mut found, "claim at the end", &undisturbed.claims, &self.claims);
+        by_key(&mut found, "pod at the end", &undisturbed.pods, &self.pods);
+        whole(&mut found, "Cluster at the end", &undisturbed.cluster, &self.cluster);
+        whole(&mut found, "DynamicStorage at the end", &undisturbed.storage, &self.storage);
+        by_key(&mut found, "raises of a claim", &undisturbed.raises, &self.raises);
+        by_key(&mut found, "what was recorded", &undisturbed.recorded, &self.recorded);
+        by_key(&mut found, "other writes", &undisturbed.others, &self.others);
+        found
+    }
+}
+
+fn whole<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, what: &str, expected: &T, is: &T) {
+    if expected != is {
+        found.push(format!("{what}: {is:?}; undisturbed: {expected:?}"));
+    }
+}
+
+fn by_key<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    found: &mut Vec<String>,
+    what: &str,
+    expected: &BTreeMap<K, V>,
+    is: &BTreeMap<K, V>,
+) {
+    let keys: BTreeSet<&K> = expected.keys().chain(is.keys()).collect();
+    for key in keys {
+        let (wanted, got) = (expected.get(key), is.get(key));
+        if wanted != got {
+            found.push(format!("{what} {key:?}: {got:?}; undisturbed: {wanted:?}"));
+        }
+    }
+}

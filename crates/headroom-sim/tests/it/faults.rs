@@ -1,0 +1,147 @@
+//! Forks are complete, replays are exact, and every fault at every request of a plain growth ends well.
+
+use headroom_core::names::VolumeName;
+use headroom_scenario::{
+    Act, Fact, Going, Scenario, Topology, Wait, Walk, Who, World, fixture::WindowFixture, run,
+};
+use headroom_sim::{
+    SimWorld,
+    explore::{explore, oracle::Summary},
+    world::{Fault, Proofs, Silence},
+};
+
+use crate::{determinism::fixture, growth::scenarios};
+
+/// Runs to the end, and at each request does what `meanwhile` says with world and walk before it lets the request go.
+fn walked(scenario: &Scenario, mut world: SimWorld, mut meanwhile: impl FnMut(&SimWorld, &Walk)) -> SimWorld {
+    let mut walk = Walk::new();
+    world.pause_at_requests(true);
+    while walk.go(scenario, &mut world) == Going::Paused {
+        meanwhile(&world, &walk);
+        world.go_on(None);
+    }
+    world
+}
+
+fn finished(scenario: &Scenario, mut world: SimWorld, mut walk: Walk) -> SimWorld {
+    world.pause_at_requests(false);
+    while walk.go(scenario, &mut world) == Going::Paused {}
+    world
+}
+
+#[test]
+fn a_run_that_pauses_at_every_request_is_the_run_that_does_not() {
+    for scenario in scenarios("*") {
+        let mut whole = SimWorld::new(4);
+        let report = run(&scenario, &mut whole);
+        let mut requests = 0;
+        let paused = walked(&scenario, SimWorld::new(4), |_, _| requests += 1);
+        assert!(requests > 3, "{} has requests", report.full_id);
+        assert_eq!(Some(paused.trace().hash()), report.trace_hash, "{}", report.full_id);
+    }
+}
+
+#[test]
+fn a_fork_at_any_request_that_meets_no_fault_is_the_run_it_left() {
+    for scenario in scenarios("p0_00_*@t2") {
+        let mut forks = Vec::new();
+        let whole = walked(&scenario, SimWorld::new(9), |world, walk| {
+            let mut fork = world.clone();
+            fork.go_on(None);
+            forks.push(finished(&scenario, fork, walk.clone()).trace().hash());
+        });
+        assert!(forks.iter().all(|hash| *hash == whole.trace().hash()), "{}", scenario.full_id());
+    }
+}
+
+#[test]
+fn equal_states_go_on_alike_and_a_fault_makes_another_state() {
+    let scenario = scenarios("p0_00_planned_growth_in_window@t1").remove(0);
+    let mut states = std::collections::BTreeSet::new();
+    let mut requests = 0;
+    walked(&scenario, SimWorld::new(2), |world, walk| {
+        let state = |fault| {
+            let mut fork = world.clone();
+            fork.pause_at_requests(false);
+            fork.go_on(fault);
+            fork.state(walk)
+        };
+        requests += 1;
+        assert_eq!(state(None), state(None));
+        assert_ne!(state(None), state(Some(Fault::RequestLost)));
+        states.insert(state(None));
+    });
+    assert_eq!(states.len(), requests, "no two moments of one run are the same");
+}
+
+#[test]
+fn a_fault_that_is_injected_by_number_is_the_fault_of_the_fork() {
+    for scenario in scenarios("p0_00_smaller_member_is_repaired@t2") {
+        walked(&scenario, SimWorld::new(6), |world, walk| {
+            for fault in [Fault::CrashAfter, Fault::ReplyLost, Fault::AsleepBefore, Fault::TwoLeaders] {
+                let mut fork = world.clone();
+                fork.pause_at_requests(false);
+                fork.go_on(Some(fault));
+                let forked = finished(&scenario, fork, walk.clone());
+                let mut replayed = SimWorld::new(6);
+                replayed.inject(world.requests(), fault);
+                let replayed = finished(&scenario, replayed, Walk::new());
+                let at = world.requests();
+                assert_eq!(forked.trace().hash(), replayed.trace().hash(), "{fault:?} at {at}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_planned_growth_survives_every_fault_at_every_request() {
+    for scenario in scenarios("p0_00_planned_growth_in_window*") {
+        let explored = explore(&scenario, SimWorld::new(3), &Fault::ALL);
+        assert_eq!(explored.divergences, [], "{}", scenario.full_id());
+        assert!(explored.requests >= 4 && explored.points > explored.requests * 10, "{explored:?}");
+        assert!(explored.pruned > 0, "some faults come to the same");
+    }
+}
+
+#[test]
+fn a_disturbed_run_that_writes_more_is_told_from_the_undisturbed_one() {
+    let scenario = scenarios("p0_00_planned_growth_in_window@t2").remove(0);
+    let undisturbed = run(&scenario, &mut SimWorld::new(5)).trace;
+    let expected = Summary::of(&undisturbed);
+    assert_eq!(Summary::of(&undisturbed).differences(&expected), Vec::<String>::new());
+    let is_raise = |entry: &headroom_scenario::Entry| entry.what.raise().is_some();
+    let raise = undisturbed.entries.iter().position(is_raise).expect("a claim is raised");
+    let mut twice = undisturbed.clone();
+    // The same write again before the claim shows it: it took effect twice.
+    twice.entries.insert(raise, undisturbed.entries[raise].clone());
+    let found = Summary::of(&twice).differences(&expected);
+    assert!(found.len() == 1 && found[0].starts_with("raises of a claim"), "{found:?}");
+    let mut repeated = undisturbed.clone();
+    // Once more at the end, when the claim has that size: nothing took effect.
+    repeated.entries.push(undisturbed.entries[raise].clone());
+    assert_eq!(Summary::of(&repeated).differences(&expected), Vec::<String>::new());
+    let mut shorter = undisturbed.clone();
+    let shown = |entry: &headroom_scenario::Entry| entry.what.storage().is_some();
+    let last = shorter.entries.iter().rposition(shown).expect("a status");
+    shorter.entries.truncate(last);
+    assert!(!Summary::of(&shorter).differences(&expected).is_empty());
+}
+
+#[test]
+fn silence_is_proved_of_a_world_at_rest_and_of_no_other() {
+    let mut world = SimWorld::new(8);
+    let resting = headroom_scenario::Fixture { filled: None, ..fixture(Topology::T2) };
+    world.prepare(&resting).unwrap();
+    let limit = world.limit(Wait::Growth);
+    world.advance(&Fact::Quiet, limit);
+    let mut busy = world.clone();
+    let silence = world.fall_silent(&mut Proofs::default());
+    assert!(matches!(silence, Silence::Proved { .. }), "{silence:?}");
+    // A replica will have to follow this claim.
+    let act =
+        Act::PatchClaim { who: Who::Primary, volume: VolumeName::Data, to: headroom_core::Bytes::mebi(1536) };
+    busy.perform(&act).unwrap();
+    let silence = busy.fall_silent(&mut Proofs::default());
+    assert!(matches!(&silence, Silence::Broken(why) if why.contains("it wrote Claim")), "{silence:?}");
+    assert_eq!(resting.policy.window, WindowFixture::Absent);
+}
