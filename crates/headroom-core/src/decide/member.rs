@@ -12,7 +12,7 @@ use crate::{
 
 /// For so long after a growth a sample may be of before it: a stock kubelet measures each 60 to 120 s, a poll comes up to
 /// 30 s later, and its clock and ours need not agree to the second.
-const LATE: Span = Span::minutes(3);
+pub(super) const LATE: Span = Span::minutes(3);
 
 /// A bound claim of the volume and its instance.
 #[derive(Debug)]

@@ -4,11 +4,11 @@
 use super::{
     draft::Draft,
     growth::grown_at,
-    member::Member,
+    member::{LATE, Member},
     size::{below, critical},
 };
 use crate::{
-    Span,
+    Span, Timestamp,
     ledger::{LedgerEntry, Outcome},
     operation::{Step, step},
     policy::VolumePolicy,
@@ -34,7 +34,9 @@ fn class(policy: &VolumePolicy, sample: Option<Sample>) -> Class {
 
 /// Completes the record of the volume, given what it was before this decision.
 pub(super) fn remember(draft: &mut Draft<'_>, members: &[Member<'_>], before: Option<&VolumeRecord>) {
-    let changes = before != Some(&draft.record) || members.iter().any(|member| turned(draft, member));
+    let repaired = members.iter().any(|member| draft.repaired_at(member, members).is_some());
+    let changes =
+        before != Some(&draft.record) || repaired || members.iter().any(|member| turned(draft, member));
     if !changes {
         return;
     }
@@ -46,7 +48,8 @@ pub(super) fn remember(draft: &mut Draft<'_>, members: &[Member<'_>], before: Op
     }
     for member in members {
         let last_usage = member.last;
-        let grown_at = draft.kept(member).and_then(|kept| kept.grown_at);
+        let known = draft.kept(member).and_then(|kept| kept.grown_at);
+        let grown_at = draft.repaired_at(member, members).max(known);
         let kept = MemberRecord { claim: member.claim.id.uid.clone(), grown_at, last_usage };
         draft.record.members.insert(member.name.clone(), kept);
     }
@@ -92,6 +95,23 @@ impl Draft<'_> {
             last_usage: member.last,
         };
         self.record.members.insert(member.name.clone(), kept);
+    }
+
+    /// When the claim was repaired, once all are whole and as long as a sample may be of before that: a process that
+    /// starts now must not judge by one. The growth of all claims keeps that by itself.
+    fn repaired_at(&self, member: &Member<'_>, members: &[Member<'_>]) -> Option<Timestamp> {
+        let since = member.grown_since.filter(|since| since.plus(LATE) > self.now)?;
+        let whole = members.iter().all(|member| member.capacity >= self.record.effective);
+        if !whole || self.record.growth.is_some() {
+            return None;
+        }
+        let explained = |entry: &LedgerEntry| match entry.outcome {
+            Outcome::Completed { at } => since <= at,
+            Outcome::Running | Outcome::Superseded { .. } | Outcome::Refunded { .. } => false,
+        };
+        let known = self.kept(member).and_then(|kept| kept.grown_at).is_some_and(|kept| kept >= since);
+        let new = !known && !self.record.ledger.entries.iter().any(explained);
+        new.then_some(since)
     }
 
     /// What the record holds of this very claim.

@@ -5,6 +5,7 @@ use headroom_core::{
     names::VolumeName,
     observation::{ClaimPhase, ObstacleCause, ResizeStep},
     report::{Reason, State},
+    usage::Samples,
     window::Windows,
 };
 
@@ -60,6 +61,31 @@ fn samples_from_before_a_repair_ask_for_no_growth() {
     world.advance(Span::seconds(20));
     world.sample_again();
     assert_eq!(world.settle(), vec![]);
+    assert_eq!(world.outcomes(), vec![]);
+}
+
+#[test]
+fn a_restarted_operator_knows_which_samples_are_from_before_a_repair() {
+    let mut world = World::new(3);
+    world.set_size(3, gi(9));
+    world.set_used(3, 84);
+    assert_eq!(world.settle(), vec![(instance(3), gi(10))]);
+    // The kubelet measures once more before the storage has grown the volume.
+    world.advance(Span::seconds(20));
+    world.sample_again();
+    world.advance(Span::seconds(10));
+    world.claim(3).capacity = Some(gi(10));
+    let uid = world.claim(3).id.uid.clone();
+    world.seen.evidence.grown_since.insert(uid.clone(), world.now);
+    assert_eq!(world.settle(), vec![]);
+    // What the next process knows is in the record.
+    world.seen.evidence.grown_since.clear();
+    let last = *world.seen.evidence.samples[&uid].as_slice().last().unwrap();
+    let mut samples = Samples::none();
+    samples.push(last);
+    world.set_samples(3, samples);
+    assert_eq!(world.settle(), vec![]);
+    world.assert_says(State::Balanced, &Reason::EnoughFree);
     assert_eq!(world.outcomes(), vec![]);
 }
 
