@@ -213,6 +213,9 @@ impl Model {
         let volumes = spec.sizes.keys().cloned().collect();
         let mut database = Database::new(&volumes);
         database.synchronous = spec.synchronous;
+        if let Some(before) = self.databases.get(name) {
+            database.succeed(before);
+        }
         self.databases.insert(name.clone(), database);
         self.controllers.insert(name.clone(), Controller::default());
         self.api.insert_cluster(Cluster {

@@ -205,6 +205,11 @@ impl Database {
         self.servers.iter().filter(follows).count()
     }
 
+    /// Counts on where another database of this name has ended: what was planned for that one does not count here.
+    pub(super) const fn succeed(&mut self, before: &Self) {
+        self.generation = before.generation + 1;
+    }
+
     /// Takes over what a snapshot holds; the writer stays.
     pub(super) fn restore(&mut self, snapshot: &Snapshot, writer: Option<u32>) {
         self.content.clone_from(&snapshot.content);
