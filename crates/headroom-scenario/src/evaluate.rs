@@ -51,7 +51,6 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             known_primary(view).and_then(|primary| free_at_least(view, &primary, volume, *percent))
         }
         Fact::EveryMemberUsedAtLeast(volume, percent) => every_member_used(view, volume, *percent),
-        Fact::EveryFileSystemHas(volume, least) => every_file_system_has(view, volume, *least),
         Fact::ServerStopped { code } => {
             let stopped = view.stops.iter().any(|(who, with)| with == code && view.primaries.contains(who));
             require(stopped, || format!("no server of a primary has stopped with exit code {code}"))
@@ -208,17 +207,6 @@ fn every_claim_has(view: &View, volume: &VolumeName, least: Bytes) -> Result<(),
         )),
         None => Ok(()),
     }
-}
-
-fn every_file_system_has(view: &View, volume: &VolumeName, least: Bytes) -> Result<(), String> {
-    require(!view.pods.is_empty(), || "no instance has been seen".to_owned())?;
-    view.pods.keys().try_for_each(|member| {
-        let shown = view.usage.get(&(member.clone(), volume.clone())).map(|(capacity, _)| *capacity);
-        require(shown.is_some_and(|capacity| capacity >= least), || {
-            let size = shown.map_or("nothing".to_owned(), |capacity| capacity.to_string());
-            format!("the newest sample of {volume} of {member} shows {size}, not {least}")
-        })
-    })
 }
 
 fn used_at_least(view: &View, member: &InstanceName, volume: &VolumeName, percent: u8) -> Result<(), String> {

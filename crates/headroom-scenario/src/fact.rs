@@ -31,11 +31,9 @@ pub enum Fact {
     /// The primary's file system of this volume is this full, by the kubelet's own samples.
     UsedAtLeast(VolumeName, u8),
     /// The file systems of this volume of all members are this full by the kubelet's own samples, and the newest two
-    /// samples since the newest fill began agree: the fill is over everywhere. (A sample from the midst of a fill would be read as a rate.)
+    /// samples since the newest fill began agree: the fill is over everywhere. (A sample from the midst of a fill would
+    /// be read as a rate.)
     EveryMemberUsedAtLeast(VolumeName, u8),
-    /// The file systems of this volume of all members are this large by the kubelet's own samples: what a sample shows from
-    /// then on was measured after the growth.
-    EveryFileSystemHas(VolumeName, Bytes),
     /// The server of the primary has stopped with this exit code since the scenario began.
     ServerStopped {
         /// `postgres` container's exit code.

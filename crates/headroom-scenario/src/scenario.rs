@@ -44,8 +44,8 @@ pub struct Scenario {
     pub pace: Pace,
     /// Why a real cluster cannot have it, if so: a justified blank there.
     pub simulator_only: Option<&'static str>,
-    /// Why its outcome rests on what one process of the operator has in memory, if so: one that takes over may come to
-    /// rest in another way, which no invariant forbids.
+    /// Why its outcome rests on what one process of the operator has in memory (the rate at which a volume fills), if so:
+    /// one that takes over may come to rest in another way, which no invariant forbids.
     pub rests_on_memory: Option<&'static str>,
     /// Fixture.
     pub fixture: Fixture,

@@ -119,12 +119,6 @@ impl View {
         view
     }
 
-    /// The same without how much of a trace was read: two runs that differ in that alone go on alike.
-    #[must_use]
-    pub fn essence(&self) -> Self {
-        Self { read: 0, ..self.clone() }
-    }
-
     /// Takes in the entries that were appended since the last call.
     pub fn catch_up(&mut self, trace: &Trace) {
         for entry in trace.entries.iter().skip(self.read) {

@@ -5,9 +5,10 @@ use crate::{
     Act, Ended, Fact, Gate, Scenario, Step, Strike, View, Wait, World,
     checkers::{Assertion, Class},
     evaluate::holds,
+    expect::Storage,
 };
 
-/// A run of a script: fixture, steps, and at the end always a verification and a quiet span.
+/// A run of a script: fixture, steps, and at the end always a measurement, a verification and a quiet span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Walk {
     place: Place,
@@ -25,7 +26,9 @@ enum Place {
     Fixture,
     /// This step is next, or its wait is not over.
     Step(usize),
-    /// The script is over: gates are let go and the verification is asked for.
+    /// The script is over: what is expected of this volume's free space must have been measured.
+    Measuring(usize),
+    /// Gates are let go and the verification is asked for.
     Close,
     /// The verification is waited for.
     Verifying,
@@ -91,7 +94,7 @@ impl Walk {
                 }
             },
             Place::Step(at) => match scenario.script.get(at) {
-                None => Place::Close,
+                None => Place::Measuring(0),
                 Some(step) => match self.step(step, world) {
                     Ok(()) => Place::Step(at.saturating_add(1)),
                     Err(Stop::Failed) => Place::Close,
@@ -100,6 +103,13 @@ impl Walk {
                         Place::Close
                     }
                 },
+            },
+            Place::Measuring(at) => match scenario.expect.storage.get(at) {
+                None => Place::Close,
+                Some(expected) => {
+                    measured(expected, world);
+                    Place::Measuring(at.saturating_add(1))
+                }
             },
             Place::Close => self.close(world),
             Place::Verifying => {
@@ -213,6 +223,14 @@ impl Default for Walk {
     }
 }
 
+/// Waits until a kubelet has measured the free space that is expected at the end: its newest sample can be two periods
+/// old, of before the growth. Space that never comes is for the judge to say.
+fn measured(expected: &Storage, world: &mut dyn World) {
+    if let Storage::FreeAtLeast(volume, percent) = expected {
+        world.advance(&Fact::FreeAtLeast(volume.clone(), *percent), world.limit(Wait::Fill));
+    }
+}
+
 /// Which class a wait belongs to when its fact does not come.
 fn class_of(fact: &Fact) -> Class {
     match fact {
@@ -242,7 +260,6 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::Held(_)
         | Fact::UsedAtLeast(..)
         | Fact::EveryMemberUsedAtLeast(..)
-        | Fact::EveryFileSystemHas(..)
         | Fact::ServerStopped { .. }
         | Fact::InsertRefused
         | Fact::Serving

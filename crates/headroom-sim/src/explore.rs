@@ -6,13 +6,10 @@ pub mod oracle;
 pub mod plan;
 pub mod swarm;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::BTreeSet;
 
 use headroom_scenario::{
-    Entry, Going, Outcome, Scenario, Trace, Walk, What, World as _,
+    Act, Entry, Going, Outcome, Scenario, Step, Trace, Walk, What, World as _,
     checkers::{self, Assertion},
     expect::Control,
     run::{case, verdict},
@@ -20,7 +17,7 @@ use headroom_scenario::{
 
 use crate::{
     SimWorld,
-    world::{Fault, Proofs, Silence, StateHash},
+    world::{Fault, Proofs, Silence},
 };
 use oracle::Summary;
 
@@ -36,8 +33,8 @@ pub struct Explored {
     pub requests: u64,
     /// Faults that were tried, each at one request.
     pub points: u64,
-    /// Of them those that led to a state from which a run had gone on already: its end is theirs.
-    pub pruned: u64,
+    /// Runs that came to rest in a state that was proved before: nothing follows from it.
+    pub rests_known: u64,
     /// Virtual milliseconds that were simulated.
     pub simulated_ms: u64,
     /// What did not pass, or did not end as the undisturbed run did.
@@ -62,18 +59,14 @@ struct Branch {
     entries: Vec<Entry>,
     /// How long the trace was when the walk was over; what follows is silence.
     ended: usize,
-    walk: Rc<Walk>,
+    walk: Walk,
     silence: Silence,
 }
-
-/// A state that a run went on from: which branch, and how long its trace was then.
-type Known = BTreeMap<StateHash, (usize, usize)>;
 
 /// An exploration under way.
 struct Explorer<'a> {
     scenario: &'a Scenario,
     branches: Vec<Branch>,
-    known: Known,
     proofs: Proofs,
     explored: Explored,
 }
@@ -83,9 +76,14 @@ pub fn explore(scenario: &Scenario, mut world: SimWorld, faults: &[Fault]) -> Ex
     let mut explorer = Explorer {
         scenario,
         branches: Vec::new(),
-        known: Known::new(),
         proofs: Proofs::default(),
-        explored: Explored { requests: 0, points: 0, pruned: 0, simulated_ms: 0, divergences: Vec::new() },
+        explored: Explored {
+            requests: 0,
+            points: 0,
+            rests_known: 0,
+            simulated_ms: 0,
+            divergences: Vec::new(),
+        },
     };
     let mut walk = Walk::new();
     world.pause_at_requests(true);
@@ -103,32 +101,13 @@ pub fn explore(scenario: &Scenario, mut world: SimWorld, faults: &[Fault]) -> Ex
 }
 
 impl Explorer<'_> {
-    /// Forks off at the request at hand with this fault, and follows to the end or to a state that is known.
+    /// Forks off at the request at hand with this fault, and follows to the end.
     fn fork(&mut self, world: &SimWorld, walk: &Walk, fault: Fault) -> Branch {
         self.explored.points += 1;
         let (at, shared) = ((world.requests(), fault), world.trace().entries.len());
         let (mut fork, mut walk) = (world.clone(), walk.clone());
         fork.pause_at_requests(false);
         fork.go_on(Some(fault));
-        let state = fork.state(&walk);
-        let length = fork.trace().entries.len();
-        if let Some((branch, from)) = self.known.get(&state)
-            && let Some(other) = self.branches.get(*branch)
-        {
-            self.explored.pruned += 1;
-            let mut entries = fork.trace().entries.get(shared..).unwrap_or(&[]).to_vec();
-            entries.extend(other.entries.iter().skip(from - other.shared).cloned());
-            let ended = length + (other.ended - from);
-            return Branch {
-                at,
-                shared,
-                entries,
-                ended,
-                walk: other.walk.clone(),
-                silence: other.silence.clone(),
-            };
-        }
-        self.known.insert(state, (self.branches.len(), length));
         let began = fork.now();
         while walk.go(self.scenario, &mut fork) == Going::Paused {
             fork.go_on(None);
@@ -137,7 +116,7 @@ impl Explorer<'_> {
         let silence = fork.fall_silent(&mut self.proofs);
         self.explored.simulated_ms += fork.now() - began;
         let entries = fork.trace().entries.get(shared..).unwrap_or(&[]).to_vec();
-        Branch { at, shared, entries, ended, walk: Rc::new(walk), silence }
+        Branch { at, shared, entries, ended, walk, silence }
     }
 
     /// Judges every branch by the scenario's own expectations and compares it with the undisturbed run.
@@ -145,6 +124,7 @@ impl Explorer<'_> {
         let whole = world.trace().clone();
         let silence = world.fall_silent(&mut self.proofs);
         self.explored.requests = world.requests();
+        self.explored.rests_known = self.proofs.shared();
         self.explored.simulated_ms += world.now();
         let undisturbed = Summary::of(world.trace());
         let run = Run { trace: &whole, walk, silence: &silence };
@@ -179,9 +159,13 @@ pub(crate) struct Run<'a> {
     pub(crate) silence: &'a Silence,
 }
 
-/// Whether it is open how a run of this scenario ends that meets such faults: then only the invariants judge it.
+/// Whether it is open how a run of this scenario ends that meets such faults: then only the invariants judge it. Lists of
+/// before objects were deleted and made anew under the same names show the claims of the old Cluster beside the new
+/// DynamicStorage: what it adopts from them is noted as grown by somebody else once the new claims are seen.
 pub(crate) fn is_open(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
-    scenario.rests_on_memory.is_some() && faults.into_iter().any(Fault::forgets)
+    let forgets = scenario.rests_on_memory.is_some();
+    let remakes = scenario.script.iter().any(|step| matches!(step, Step::Do(Act::Restore { .. })));
+    faults.into_iter().any(|fault| forgets && fault.forgets() || remakes && fault == Fault::OldLists)
 }
 
 /// What is wrong with a run by its scenario.

@@ -32,7 +32,7 @@ fn a_finding_names_the_command_that_runs_it_again() {
     let command = "cargo e2e --filter 'x@t1' --seed 9 --faults stock-kubelet,crash-after@12";
     assert_eq!(replay(&kept), command);
     let findings = vec![Finding { kept, what: Vec::new(), timeline: Vec::new() }];
-    let sum = Sum { requests: 4, points: 40, pruned: 3, simulated_ms: 0, findings };
-    assert_eq!(closing(&sum), "40 faults at 4 requests (3 ended as others did), 1 findings");
+    let sum = Sum { requests: 4, points: 40, rests_known: 3, simulated_ms: 0, findings };
+    assert_eq!(closing(&sum), "40 faults at 4 requests (3 rests known), 1 findings");
     assert_eq!(closing(&Sum { requests: 0, ..sum }), "40 runs, 1 findings");
 }

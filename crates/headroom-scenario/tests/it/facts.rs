@@ -108,17 +108,6 @@ fn samples_from_before_a_fill_say_nothing_of_it() {
 }
 
 #[test]
-fn a_file_system_has_a_size_when_the_samples_of_all_members_show_it() {
-    let fact = Fact::EveryFileSystemHas(data(), Bytes::mebi(1088));
-    let mut trace = until(72_000);
-    check(&trace, &fact, Some("the newest sample of data of pg-1 shows 960Mi, not 1088Mi"));
-    trace.push(72_100, grown::usage("pg-1", 1088, 900));
-    check(&trace, &fact, Some("the newest sample of data of pg-2 shows 960Mi, not 1088Mi"));
-    trace.push(72_200, grown::usage("pg-2", 1088, 900));
-    check(&trace, &fact, None);
-}
-
-#[test]
 fn a_server_stopped_counts_since_the_fixture_was_ready_and_for_a_primary_only() {
     let stopped = Fact::ServerStopped { code: 4 };
     let missing = Some("no server of a primary has stopped with exit code 4");

@@ -168,6 +168,25 @@ fn a_good_run_passes_and_ends_with_a_verification_and_quiet() {
 }
 
 #[test]
+fn a_script_ends_when_the_free_space_that_is_expected_was_measured() {
+    let mut trace = grown::trace();
+    let shows_growth =
+        |entry: &Entry| matches!(&entry.what, What::Usage { capacity, .. } if *capacity == Bytes::mebi(1088));
+    // The kubelets measure again only well after all is settled.
+    for (entry, at_ms) in trace.entries.iter_mut().filter(|entry| shows_growth(entry)).zip([110_000, 111_000])
+    {
+        entry.at_ms = at_ms;
+    }
+    trace.entries.sort_by_key(|entry| entry.at_ms);
+    let report = check(grows(), &mut Played::new(&trace), Outcome::Passed, None);
+    let entries = &report.trace.entries;
+    let measured = entries.iter().position(shows_growth).expect("a sample");
+    let asked = |entry: &Entry| entry.what == What::Acted(Act::Verify);
+    let verify = entries.iter().position(asked).expect("a verification");
+    assert!(measured < verify, "the verification came first: {measured}, {verify}");
+}
+
+#[test]
 fn a_wait_that_ends_without_its_fact_fails_and_says_what_still_fails() {
     let mut script = grows();
     script.push(Step::Until(Fact::EveryClaimHas(VolumeName::Data, Bytes::gibi(3)), Wait::Growth));

@@ -9,11 +9,12 @@
 //! * the DynamicStorage at the end: whether its status speaks of its generation, Ready, and per volume state, reason,
 //!   sizes, running growth, and the ledger entry by entry;
 //! * raises of claims that took effect: by claim, each size in its order. A patch that changed nothing is none. Sizes of
-//!   a growth that another one overtook are left out on both sides: how many claims it had reached by then is a matter of
-//!   seconds (that none is raised twice to one size, or to a size that was never recorded, is an invariant of every run);
+//!   a growth that another one overtook, and claims that are gone at the end, are left out on both sides: how many claims
+//!   it had reached by then is a matter of seconds (that none is raised twice to one size, or to a size that was never
+//!   recorded, is an invariant of every run);
 //! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
 //!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
-//!   (`WaitingForUsage` after a restart) may be repeated and is not counted;
+//!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing;
 //! * other writes (finalizer, sizes in the Cluster, deletions): how often each.
 //!
 //! Not compared: times, names made from counters (uids, versions), how often a server restarted meanwhile (a crash loop
@@ -73,7 +74,13 @@ impl Summary {
         };
         summary.count(trace);
         summary.leave_overtaken_out();
+        summary.leave_departed_out();
         summary
+    }
+
+    /// An instance that is scaled away takes its claims along.
+    fn leave_departed_out(&mut self) {
+        self.raises.retain(|claim, _| self.claims.contains_key(claim));
     }
 
     /// A growth that never became the effective size was overtaken.
@@ -129,6 +136,10 @@ impl Summary {
         for volume in &shown.volumes {
             let running = volume.running.map(|cause| (cause, volume.target));
             let now = (volume.effective, running, volume.ledger.clone());
+            // A new object's first status says so before anything is known of its volumes, or it does not come to that.
+            if now == (None, None, Vec::new()) {
+                continue;
+            }
             let known = self.recorded.entry(volume.volume.clone()).or_default();
             if known.last() != Some(&now) {
                 known.push(now);

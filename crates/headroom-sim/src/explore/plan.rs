@@ -3,6 +3,8 @@
 
 use std::{fmt, str::FromStr};
 
+use headroom_scenario::Scenario;
+
 use crate::{
     SimWorld,
     model::{Settings, queue::Millis},
@@ -27,9 +29,11 @@ impl Conditions {
     /// The lab's kubelet, prompt watches, no change of the clock.
     pub const PLAIN: Self = Self { stock_kubelet: false, slow_watches: false, calendar: Calendar::Plain };
 
-    /// A world of this seed under these conditions.
-    pub fn world(self, seed: u64) -> SimWorld {
-        let settings = if self.stock_kubelet { Settings::STOCK } else { Settings::LAB };
+    /// A world of this seed under these conditions. A scenario that rests on the rate at which a volume fills keeps the
+    /// lab's kubelet: in one sample a minute the same fill is a slow one.
+    pub fn world(self, scenario: &Scenario, seed: u64) -> SimWorld {
+        let stock = self.stock_kubelet && scenario.rests_on_memory.is_none();
+        let settings = if stock { Settings::STOCK } else { Settings::LAB };
         let world = SimWorld::at(seed, settings, self.calendar);
         if self.slow_watches { world.with_slow_watches(SLOW) } else { world }
     }

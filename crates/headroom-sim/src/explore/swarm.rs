@@ -62,7 +62,7 @@ impl Whole {
 
 /// Runs a scenario with all faults of a plan that are at single requests, and compares it with the undisturbed run.
 pub fn try_once(scenario: &Scenario, seed: u64, plan: &Plan) -> Tried {
-    let undisturbed = Whole::of(scenario, plan.conditions.world(seed));
+    let undisturbed = Whole::of(scenario, plan.conditions.world(scenario, seed));
     compared(scenario, seed, plan, &undisturbed)
 }
 
@@ -74,7 +74,7 @@ fn compared(scenario: &Scenario, seed: u64, plan: &Plan, undisturbed: &Whole) ->
         let timeline = if wrong.is_empty() { Vec::new() } else { undisturbed.timeline(scenario) };
         return Tried { wrong, timeline, simulated_ms };
     }
-    let mut world = plan.conditions.world(seed);
+    let mut world = plan.conditions.world(scenario, seed);
     for (request, fault) in &plan.once {
         world.inject(*request, *fault);
     }
@@ -127,7 +127,7 @@ pub fn faults(scenario: &Scenario, seed: u64, requests: u64) -> Vec<(u64, Fault)
 /// Draws the plan of a seed and tries it.
 pub fn try_seed(scenario: &Scenario, seed: u64) -> (Plan, Tried) {
     let conditions = conditions(seed);
-    let undisturbed = Whole::of(scenario, conditions.world(seed));
+    let undisturbed = Whole::of(scenario, conditions.world(scenario, seed));
     let once = faults(scenario, seed, undisturbed.world.requests());
     let plan = Plan { conditions, everywhere: Vec::new(), once };
     let tried = compared(scenario, seed, &plan, &undisturbed);

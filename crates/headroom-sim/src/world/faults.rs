@@ -28,7 +28,7 @@ pub enum Fault {
     CrashBefore,
     /// The request is done and the process dies before the answer.
     CrashAfter,
-    /// As `CrashAfter`, and the next process's lists are of before the write.
+    /// As `CrashAfter`, and the next process's lists are of before the write, if it took effect.
     OldLists,
     /// The request never arrives.
     RequestLost,
@@ -225,9 +225,14 @@ impl SimWorld {
                 self.crash_one(sent.pid);
             }
             Fault::OldLists => {
-                requests::apply(self, &sent.request, self.clock(sent.pid));
+                let response = requests::apply(self, &sent.request, self.clock(sent.pid));
                 self.absorb();
-                self.crash_into_the_past(sent.pid);
+                // There is no time before a write that was refused.
+                if matches!(response, Response::Applied(_)) {
+                    self.crash_into_the_past(sent.pid);
+                } else {
+                    self.crash_one(sent.pid);
+                }
             }
             Fault::RequestLost => self.unknown(&sent, TIME_OUT),
             Fault::ReplyLost => self.done_unknown(&sent, TIME_OUT),

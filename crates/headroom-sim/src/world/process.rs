@@ -149,9 +149,11 @@ impl SimWorld {
         self.begin(Lease::WhenFree);
     }
 
-    /// As a crash, and the lists of the next process come from an API server that has not seen the newest write yet.
+    /// As a crash, and the lists of the next process come from an API server that has not seen the newest write yet. While
+    /// there are two processes nothing is started that could read them: then it is a crash.
     pub(super) fn crash_into_the_past(&mut self, pid: Pid) {
         if self.processes.len() != 1 || !self.processes.contains_key(&pid) {
+            self.crash_one(pid);
             return;
         }
         self.stop_processes(false);
@@ -167,13 +169,21 @@ impl SimWorld {
         self.queue.push(self.model.now() + span, Wire::Retire(pid));
     }
 
-    /// A process of two is stopped.
+    /// One process too many is stopped: this one, or the oldest when this one is gone already.
     pub(super) fn retire(&mut self, pid: Pid) {
-        if self.processes.len() > 1 {
-            self.processes.remove(&pid);
-            self.held_requests.retain(|held| held.sent.pid != pid);
+        if self.processes.len() < 2 {
+            return;
+        }
+        let goes = if self.processes.contains_key(&pid) { Some(pid) } else { self.oldest() };
+        if let Some(goes) = goes {
+            self.processes.remove(&goes);
+            self.held_requests.retain(|held| held.sent.pid != goes);
             self.leave_lease(true);
         }
+    }
+
+    fn oldest(&self) -> Option<Pid> {
+        self.processes.keys().next().copied()
     }
 
     /// A process stands still for `span`; meanwhile its lease runs out and another process takes over.
@@ -189,7 +199,11 @@ impl SimWorld {
     /// attempt to renew it, up to 2 s later, and is stopped in the end.
     pub(super) fn awake(&mut self, pid: Pid) {
         let now = self.model.now();
-        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let Some(process) = self.processes.get_mut(&pid) else {
+            // Another one was stopped in its stead meanwhile: there is still one too many.
+            self.retire(pid);
+            return;
+        };
         process.asleep = false;
         let missed = std::mem::take(&mut process.missed);
         let who: Name = "lease".into();

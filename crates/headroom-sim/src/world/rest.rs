@@ -27,7 +27,17 @@ pub enum Silence {
 
 /// Worlds at rest that were proved, by what they look like.
 #[derive(Clone, Debug, Default)]
-pub struct Proofs(BTreeMap<StateHash, Silence>);
+pub struct Proofs {
+    known: BTreeMap<StateHash, Silence>,
+    shared: u64,
+}
+
+impl Proofs {
+    /// How many worlds looked like one that was proved.
+    pub const fn shared(&self) -> u64 {
+        self.shared
+    }
+}
 
 impl SimWorld {
     /// Takes the application away and proves that the operator writes nothing any more: over one whole period no object
@@ -41,7 +51,8 @@ impl SimWorld {
         self.absorb();
         let mut known = self.rest();
         for _ in 0..PERIODS {
-            if let Some(proved) = known.and_then(|(_, look)| proofs.0.get(&look)) {
+            if let Some(proved) = known.and_then(|(_, look)| proofs.known.get(&look)) {
+                proofs.shared += 1;
                 return proved.clone();
             }
             let before = self.trace.entries.len();
@@ -56,7 +67,7 @@ impl SimWorld {
             let now = self.rest();
             if let Some((_, look)) = now.filter(|_| now == known) {
                 let proved = Silence::Proved { edge_s: self.edge() };
-                proofs.0.insert(look, proved.clone());
+                proofs.known.insert(look, proved.clone());
                 return proved;
             }
             known = now;

@@ -34,16 +34,14 @@ fn doubled(volume: &VolumeName) -> Vec<Storage> {
     ])
 }
 
-/// The emergency is recorded, then all is grown, serving, settled and healthy, and the kubelets have measured it since
-/// (a file system on 2Gi has 1984 MiB; a sample can be two minutes old).
-fn recovers(volume: &VolumeName) -> [Step; 5] {
+/// The emergency is recorded, then all is grown, serving, settled and healthy.
+fn recovers(volume: &VolumeName) -> [Step; 4] {
     let intent = Fact::IntentRecorded { volume: volume.clone(), cause: Cause::Emergency };
     [
         Step::Until(intent, Wait::Decision),
         Step::Until(Fact::EveryClaimHas(volume.clone(), GI_2), Wait::Growth),
         Step::Until(Fact::Serving, Wait::Recovery),
         Step::Until(Fact::All(vec![Fact::Settled, Fact::Healthy]), Wait::Recovery),
-        Step::Until(Fact::EveryFileSystemHas(volume.clone(), Bytes::mebi(1900)), Wait::Fill),
     ]
 }
 
