@@ -18,8 +18,10 @@ use crate::{
 };
 
 /// Fits a growth that was derived from an older spec to the present one (design §5 rule 3: newer spec intent re-derives
-/// it, what is patched is kept). Its target never rises: a newer want is the next operation.
-pub(super) fn rederive(draft: &mut Draft<'_>, members: &[Member<'_>]) {
+/// it, what is patched is kept). Its target never rises: a newer want is the next operation. A planned growth of which
+/// nothing is patched stays one of the older spec, and is not patched, until there is usage to judge it by or an
+/// emergency makes it wanted.
+pub(super) fn rederive(draft: &mut Draft<'_>, members: &[Member<'_>], worst: Option<&InstanceName>) {
     let Some(growth) = draft.record.growth.clone().filter(|growth| growth.generation != draft.generation)
     else {
         return;
@@ -29,12 +31,16 @@ pub(super) fn rederive(draft: &mut Draft<'_>, members: &[Member<'_>]) {
         .map(|member| member.claim.requested)
         .filter(|requested| *requested > draft.record.effective && *requested <= growth.to)
         .max();
+    let judged = members.iter().any(|member| member.current.is_some());
+    if growth.cause == Cause::Planned && patched.is_none() && !judged && worst.is_none() {
+        return;
+    }
     let ceiling = match growth.cause {
         Cause::Emergency => draft.bounds.emergency,
         Cause::Planned | Cause::External => draft.bounds.high,
     };
     let mut to = growth.to.min(ceiling);
-    if growth.cause == Cause::Planned && members.iter().any(|member| member.current.is_some()) {
+    if growth.cause == Cause::Planned && judged {
         // Judged as if nothing ran, by the present spec.
         let running = draft.record.growth.take();
         let wanted = planned::want(draft, members).map_or(Bytes::ZERO, |want| want.to);
@@ -84,6 +90,9 @@ pub(super) fn advance(
     let Progress::Running { patch, waits, edges } = progress(&growth, members, worst, draft.now) else {
         return Some((State::Growing, Reason::WaitingForMount(members.first()?.name.clone())));
     };
+    if growth.generation != draft.generation {
+        return Some((State::Growing, Reason::NoUsage));
+    }
     let lane = if worst.is_some() { Lane::Emergency } else { Lane::Running };
     for member in patch {
         if lowered(member, &growth) {

@@ -105,7 +105,7 @@ fn causes(
         .next()
         .map(|(member, _)| member.name.clone())
         .filter(|_| draft.policy.emergency.enabled);
-    growth::rederive(draft, members);
+    growth::rederive(draft, members, worst.as_ref());
     growth::settle(draft, members, worst.as_ref());
     let emergency = emergency::step(draft, members, numbers);
     let acts = emergency.as_ref().is_none_or(|(_, reason)| *reason == Reason::EmergencyDisabled);

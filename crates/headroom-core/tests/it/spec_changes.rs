@@ -1,6 +1,12 @@
 //! A newer spec while a planned growth runs: it is re-derived, and what is patched is kept.
 
-use headroom_core::{Bytes, Percent, Span, ledger::Cause, policy::VolumePolicy, window::Windows};
+use headroom_core::{
+    Bytes, Percent, Span,
+    ledger::Cause,
+    policy::VolumePolicy,
+    report::{Reason, State},
+    window::Windows,
+};
 
 use crate::world::{World, gi, instance};
 
@@ -78,13 +84,26 @@ fn what_was_patched_before_a_newer_spec_reaches_all_members() {
 }
 
 #[test]
-fn without_usage_a_newer_spec_only_clamps() {
+fn without_usage_a_newer_spec_holds_what_is_not_patched_yet() {
     let mut world = running(false);
     (1..=3).for_each(|number| world.forget_samples(number));
     world.policy.generation += 1;
     world.rules().buffer = Percent::clamped(5);
-    world.settle();
+    assert_eq!(world.settle(), vec![]);
+    world.assert_says(State::Growing, &Reason::NoUsage);
     assert_eq!(world.outcomes(), vec![(Cause::Planned, "running")]);
+    world.set_used_all(88);
+    assert_eq!(world.settle(), vec![]);
+    assert_eq!(world.outcomes(), vec![(Cause::Planned, "refunded")]);
+}
+
+#[test]
+fn without_usage_a_newer_spec_only_clamps_what_is_patched() {
+    let mut world = running(true);
+    (1..=3).for_each(|number| world.forget_samples(number));
+    world.policy.generation += 1;
+    world.rules().buffer = Percent::clamped(5);
+    assert_eq!(world.finish(), vec![(instance(1), gi(13)), (instance(3), gi(13))]);
 }
 
 #[test]

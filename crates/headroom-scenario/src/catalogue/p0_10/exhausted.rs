@@ -7,7 +7,7 @@ use crate::{
     Act, Cell, Fact, Fixture, Pace, Scenario, Step, Topology, Wait, Who,
     catalogue::common::{GI_1, MI_1088, data, intent, plain, rest, scenario, undisturbed, until, write},
     expect::{Control, Expect, Storage, Timing, all},
-    fixture::{PolicyFixture, WindowFixture},
+    fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
     script::PolicyChange,
 };
 
@@ -26,7 +26,7 @@ fn begin() -> Vec<Step> {
         // A rate that has been seen would lead to another size.
         Step::Do(Act::StopOperator),
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 88 }),
-        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 87), Wait::Fill),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 88 - FILL_TOLERANCE), Wait::Fill),
         Step::Do(Act::StartOperator),
         until(Fact::ReasonIs(VolumeName::Data, "BudgetSpent"), Wait::Decision),
         rest(Wait::Growth),

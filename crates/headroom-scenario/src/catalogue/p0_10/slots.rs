@@ -10,7 +10,7 @@ use crate::{
         GI_1, GI_4, MI_1152, MI_1280, data, filled, intent, plain, rest, scenario, undisturbed, until, write,
     },
     expect::{Control, Expect, Storage, Timing, all},
-    fixture::{PolicyFixture, WindowFixture},
+    fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
 };
 
 /// Why a cluster cannot have a scenario in which a slot returns.
@@ -30,7 +30,7 @@ fn fill_unseen() -> [Step; 4] {
     [
         Step::Do(Act::StopOperator),
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 84 }),
-        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 83), Wait::Fill),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 84 - FILL_TOLERANCE), Wait::Fill),
         Step::Do(Act::StartOperator),
     ]
 }
