@@ -5,7 +5,6 @@ use std::{
     fmt::Write as _,
     path::Path,
     sync::{Mutex, PoisonError},
-    thread,
     time::Instant,
 };
 
@@ -20,7 +19,7 @@ use owo_colors::OwoColorize as _;
 
 use crate::{
     args::{Args, WorldName},
-    data, exit,
+    data, exit, pool,
     progress::Progress,
     talk,
 };
@@ -69,21 +68,11 @@ pub fn replay(kept: &Kept) -> String {
 /// Does `work` for each item, `jobs` at once, and adds up what comes of it.
 fn side_by_side<T: Sync>(items: &[T], jobs: usize, work: impl Fn(&T) -> (String, Sum) + Sync) -> Sum {
     let progress = Progress::new(u64::try_from(items.len()).unwrap_or(u64::MAX));
-    let queue = Mutex::new(items.iter());
     let sum = Mutex::new(Sum::default());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let one = || {
-        while let Some(item) = next() {
-            let (what, of_one) = work(item);
-            progress.step(&what, of_one.findings.len());
-            sum.lock().unwrap_or_else(PoisonError::into_inner).add(of_one);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..jobs.max(1) {
-            scope.spawn(one);
-        }
-        one();
+    pool::each(items, jobs, |item| {
+        let (what, of_one) = work(item);
+        progress.step(&what, of_one.findings.len());
+        sum.lock().unwrap_or_else(PoisonError::into_inner).add(of_one);
     });
     progress.end();
     let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 //! A library, so that its tests see what the program sees; [`main`] is all that the program calls.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -18,6 +18,7 @@ pub mod html;
 pub mod junit;
 pub mod machine;
 pub mod matrix;
+mod pool;
 pub mod profile;
 mod progress;
 pub mod record;
@@ -107,12 +108,9 @@ fn run_matrix(args: &Args, cells: Vec<Cell>, worlds: &Arc<Worlds>) -> Result<Mat
         None => cell,
     });
     let cells: Vec<Cell> = cells.collect();
-    let ended = earlier(args)?;
-    let ended: BTreeMap<String, Record> = cells
-        .iter()
-        .filter_map(|cell| ended.get_key_value(&cell.full_id()))
-        .map(|(id, record)| (id.clone(), record.clone()))
-        .collect();
+    let ids: BTreeSet<String> = cells.iter().map(Cell::full_id).collect();
+    let mut ended = earlier(args)?;
+    ended.retain(|id, _| ids.contains(id));
     if args.resume {
         talk(&format!("{} of {} cells have ended in the run that goes on", ended.len(), cells.len()));
     }

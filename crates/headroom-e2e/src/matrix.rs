@@ -1,14 +1,13 @@
 //! Runs cells, several at once where they do not disturb each other.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    thread,
 };
 
 use headroom_scenario::{Cell, Outcome, Shared, World, run_cell};
 
-use crate::{exit, profile::Profile, record::Record};
+use crate::{exit, pool, profile::Profile, record::Record};
 
 /// A run of the matrix.
 pub struct Matrix {
@@ -72,33 +71,23 @@ pub fn run(
 ) -> Result<Vec<Record>, String> {
     let mut ended = plan.ended;
     let mut done = BTreeMap::new();
-    let mut parts = BTreeMap::<Shared, VecDeque<(usize, Cell)>>::new();
+    let mut parts = BTreeMap::<Shared, Vec<(usize, Cell)>>::new();
     for (at, cell) in plan.cells.into_iter().enumerate() {
         if let Some(record) = ended.remove(&cell.full_id()) {
             done.insert(at, record);
             continue;
         }
         let part = if plan.side_by_side { Shared::Nothing } else { touches(&cell) };
-        parts.entry(part).or_default().push_back((at, cell));
+        parts.entry(part).or_default().push((at, cell));
     }
     let done = Mutex::new(done);
     for (shared, cells) in parts {
         begin(shared)?;
         let jobs = if shared == Shared::Nodes { plan.jobs.min(plan.lanes) } else { plan.jobs };
-        let queue = Mutex::new(cells);
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let work = || {
-            while let Some((at, cell)) = next() {
-                let record = Record::from(&run_cell(&cell, || open(&cell)));
-                told(&record);
-                done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, record);
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..jobs.max(1) {
-                scope.spawn(work);
-            }
-            work();
+        pool::each(cells, jobs, |(at, cell)| {
+            let record = Record::from(&run_cell(&cell, || open(&cell)));
+            told(&record);
+            done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, record);
         });
     }
     Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())

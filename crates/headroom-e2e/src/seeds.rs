@@ -1,11 +1,8 @@
 //! Many seeds, each twice: the same seed must give the same trace, and no seed may fail.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use headroom_scenario::{Cell, Outcome, Report, run_cell, trace::TraceHash};
@@ -15,7 +12,7 @@ use crate::{
     args::{Args, WorldName},
     data, exit,
     matrix::Matrix,
-    talk, terminal,
+    pool, talk, terminal,
 };
 
 /// What one seed of one cell showed.
@@ -36,14 +33,9 @@ pub fn simulate(cell: &Cell, seed: u64) -> Report {
 
 /// Runs each cell with each seed twice; the findings in order of seed and cell, and a hash over all trace hashes.
 pub fn compare(cells: &[Cell], seeds: std::ops::Range<u64>, jobs: usize) -> (Vec<Finding>, TraceHash) {
-    let next = AtomicU64::new(seeds.start);
     let findings = Mutex::new(Vec::new());
     let sum = AtomicU64::new(0);
-    let work = || loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= seeds.end {
-            return;
-        }
+    pool::each(seeds, jobs, |seed| {
         for cell in cells {
             let (found, hash) = twice(cell, seed);
             // A sum does not depend on who ran what first.
@@ -52,12 +44,6 @@ pub fn compare(cells: &[Cell], seeds: std::ops::Range<u64>, jobs: usize) -> (Vec
                 findings.lock().unwrap_or_else(PoisonError::into_inner).push(found);
             }
         }
-    };
-    thread::scope(|scope| {
-        for _ in 1..jobs.max(1) {
-            scope.spawn(work);
-        }
-        work();
     });
     let mut findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
     findings.sort();

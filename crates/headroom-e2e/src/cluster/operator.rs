@@ -79,14 +79,14 @@ impl Operator {
     /// Removes the operator of a scenario, with all that belongs to it.
     pub(crate) async fn remove(&self) -> Result<(), WorldError> {
         let doing = "remove the scenario's own operator";
-        remove_where::<Deployment>(&self.client, &self.deployment)
+        remove_object::<Deployment>(&self.client, &self.deployment)
             .await
             .map_err(|why| failed(doing, &why))?;
-        remove_where::<RoleBinding>(&self.client, &self.deployment)
+        remove_object::<RoleBinding>(&self.client, &self.deployment)
             .await
             .map_err(|why| failed(doing, &why))?;
-        remove_where::<Role>(&self.client, &self.deployment).await.map_err(|why| failed(doing, &why))?;
-        remove_where::<Lease>(&self.client, &self.deployment).await.map_err(|why| failed(doing, &why))
+        remove_object::<Role>(&self.client, &self.deployment).await.map_err(|why| failed(doing, &why))?;
+        remove_object::<Lease>(&self.client, &self.deployment).await.map_err(|why| failed(doing, &why))
     }
 
     /// Scales the Deployment and waits until that many pods are ready, and no others are left.
@@ -144,7 +144,7 @@ where
 }
 
 /// Removes an object of that name and waits until it is gone.
-async fn remove_where<K>(client: &Client, name: &str) -> Result<(), String>
+async fn remove_object<K>(client: &Client, name: &str) -> Result<(), String>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {

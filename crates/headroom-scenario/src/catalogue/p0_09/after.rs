@@ -93,13 +93,9 @@ fn planned_then(
     joined(id, title, more, fixture, (script, storage, control))
 }
 
-/// The data does not fit into what the newcomer is born with, and nobody is there to see it.
-pub(in crate::catalogue) fn join_fails(topology: Topology) -> Cell {
-    let more = topology.instances() + 1;
-    let plain = plain(topology, WindowFixture::FarAway);
-    let fixture =
-        Fixture { policy: PolicyFixture { critical_threshold: 85, ..plain.policy.clone() }, ..plain };
-    let script = vec![
+/// The volume grows to 2Gi and holds more than 1Gi; then the operator stops and one more instance is wanted.
+fn joins_unseen(more: u32) -> Vec<Step> {
+    vec![
         write(),
         until(Fact::StateIs(VolumeName::Data, State::Balanced), Wait::Decision),
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 89 }),
@@ -111,18 +107,33 @@ pub(in crate::catalogue) fn join_fails(topology: Topology) -> Cell {
         until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 59), Wait::Fill),
         Step::Do(Act::StopOperator),
         Step::Do(Act::Scale { instances: more }),
+    ]
+}
+
+fn all_large() -> Vec<Storage> {
+    all([
+        Storage::EveryClaimRequests(VolumeName::Data, GI_2),
+        Storage::NeverOutside(VolumeName::Data, GI_1, GI_2),
+        Storage::FreeAtLeast(VolumeName::Data, 20),
+    ])
+}
+
+/// The data does not fit into what the newcomer is born with, and nobody is there to see it.
+pub(in crate::catalogue) fn join_fails(topology: Topology) -> Cell {
+    let more = topology.instances() + 1;
+    let plain = plain(topology, WindowFixture::FarAway);
+    let fixture =
+        Fixture { policy: PolicyFixture { critical_threshold: 85, ..plain.policy.clone() }, ..plain };
+    let mut script = joins_unseen(more);
+    script.extend([
         until(Fact::JoinFailed, Wait::Join),
         Step::Do(Act::StartOperator),
         until(Fact::EveryClaimHas(VolumeName::Data, GI_2), Wait::Recovery),
         until(Fact::InstancesAre(more), Wait::Recovery),
         until(Fact::Serving, Wait::Recovery),
         rest(Wait::Recovery),
-    ];
-    let storage = all([
-        Storage::EveryClaimRequests(VolumeName::Data, GI_2),
-        Storage::NeverOutside(VolumeName::Data, GI_1, GI_2),
-        Storage::FreeAtLeast(VolumeName::Data, 20),
     ]);
+    let storage = all_large();
     let control = all([
         Control::PassedThrough(VolumeName::Data, State::Emergency),
         Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 1),
@@ -158,29 +169,15 @@ pub(in crate::catalogue) fn born_large(topology: Topology) -> Cell {
     let plain = plain(topology, WindowFixture::FarAway);
     let policy = PolicyFixture { critical_threshold: 85, ..plain.policy.clone() };
     let fixture = Fixture { policy, size_at_birth: true, ..plain };
-    let script = vec![
-        write(),
-        until(Fact::StateIs(VolumeName::Data, State::Balanced), Wait::Decision),
-        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 89 }),
-        intent(&VolumeName::Data, Cause::Emergency),
-        until(Fact::EveryClaimHas(VolumeName::Data, GI_2), Wait::Growth),
-        until(Fact::UsedAtLeast(VolumeName::Data, 41), Wait::Fill),
-        rest(Wait::Growth),
-        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 60 }),
-        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 59), Wait::Fill),
-        Step::Do(Act::StopOperator),
-        Step::Do(Act::Scale { instances: more }),
+    let mut script = joins_unseen(more);
+    script.extend([
         until(Fact::InstancesAre(more), Wait::Join),
         until(Fact::EveryClaimHas(VolumeName::Data, GI_2), Wait::Growth),
         Step::Do(Act::StartOperator),
         until(Fact::Serving, Wait::Recovery),
         rest(Wait::Recovery),
-    ];
-    let storage = all([
-        Storage::EveryClaimRequests(VolumeName::Data, GI_2),
-        Storage::NeverOutside(VolumeName::Data, GI_1, GI_2),
-        Storage::FreeAtLeast(VolumeName::Data, 20),
     ]);
+    let storage = all_large();
     let control = all([
         Control::PassedThrough(VolumeName::Data, State::Emergency),
         Control::LedgerEntries(VolumeName::Data, Cause::Emergency, 1),
