@@ -145,8 +145,7 @@ fn sizes(scenario: &Scenario) -> Vec<Bytes> {
     let mut all: Vec<Bytes> = disks.into_iter().chain(policy).flatten().collect();
     for step in &scenario.script {
         match step {
-            Step::Do(act) => all.extend(of_act(act)),
-            Step::Strike(strike) => all.extend(strike.act().and_then(of_act)),
+            Step::Do(_) | Step::Strike(_) => all.extend(step.act().and_then(of_act)),
             Step::Until(fact, _) => of_fact(fact, &mut all),
             Step::Hold(_) | Step::Release(_) => {}
         }

@@ -21,6 +21,17 @@ pub enum Step {
     Until(Fact, Wait),
 }
 
+impl Step {
+    /// What a user or an application does in it, of its own accord or as a disturbance.
+    pub const fn act(&self) -> Option<&Act> {
+        match self {
+            Self::Do(act) => Some(act),
+            Self::Strike(strike) => strike.act(),
+            Self::Hold(_) | Self::Release(_) | Self::Until(..) => None,
+        }
+    }
+}
+
 /// What a user or an application does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {

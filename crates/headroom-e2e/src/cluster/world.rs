@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use headroom_core::names::VolumeName;
+use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{
     Act, Ended, Fact, Fixture, Gate, Scenario, Shared, Strike, Trace, View, Wait, What, Who, World,
     WorldError, evaluate::holds,
@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::scale::Scale;
 
 use super::{
+    ballast,
     connect::{Connection, failed},
     lanes::Lane,
     manifests::NAME,
@@ -45,6 +46,8 @@ pub(crate) struct ClusterWorld {
     /// The gates that the script will hold.
     wanted: Vec<Gate>,
     scale: Scale,
+    /// What is left to rows in each fill, when the rest is set aside.
+    rows_beside: Option<Bytes>,
     recorder: Recorder,
     newest: Newest,
     trace: Trace,
@@ -96,6 +99,7 @@ impl ClusterWorld {
             lane,
             wanted: gates::of(&scenario.script),
             scale,
+            rows_beside: ballast::rows_beside(scenario, scale),
             recorder: Recorder::new(scale),
             newest: Arc::new(Mutex::new(BTreeMap::new())),
             view: View::of(&Trace::new()),

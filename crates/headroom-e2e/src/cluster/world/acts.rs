@@ -166,7 +166,7 @@ impl ClusterWorld {
 
     fn truncate(&self, volume: &VolumeName) -> Result<(), WorldError> {
         let (runtime, pods) = (self.connection.runtime.clone(), self.pods());
-        if self.scale.is_coarse() {
+        if self.rows_beside.is_some() {
             runtime.block_on(ballast::give_back(&pods, &self.members(), volume))?;
         }
         self.server(&pods, |server| runtime.block_on(server.truncate(volume)))
@@ -174,8 +174,8 @@ impl ClusterWorld {
 
     pub(super) fn fill(&self, volume: &VolumeName, percent: u8) -> Result<(), WorldError> {
         let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
-        if self.scale.is_coarse() {
-            runtime.block_on(ballast::set_aside(&pods, &self.members(), volume, percent))?;
+        if let Some(rows) = self.rows_beside {
+            runtime.block_on(ballast::set_aside(&pods, &self.members(), volume, percent, rows))?;
         }
         self.server(&pods, |mut server| runtime.block_on(server.fill(volume, percent, limit)))
     }
