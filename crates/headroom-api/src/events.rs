@@ -93,8 +93,9 @@ pub fn plan_refused(codes: &[&str]) -> EventText {
 
 /// A session used up its allowance of requests.
 pub fn session_exhausted() -> EventText {
-    let message = "headroom made more requests for this Cluster than one decision should need and rests for 30 seconds: \
-                   if this repeats, please report it";
+    let message = "a decision for this Cluster took more requests than it should need, and headroom rests for 30 seconds: \
+                   the API server or a webhook may be slow, or another writer changes the same objects; if neither is so, \
+                   please report it";
     text(EventKind::Warning, ReasonName::InternalError, message.to_owned())
 }
 

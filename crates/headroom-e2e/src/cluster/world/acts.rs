@@ -2,7 +2,11 @@
 
 use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{Act, Wait, What, World as _, WorldError, script::PolicyChange};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use super::ClusterWorld;
@@ -174,14 +178,20 @@ impl ClusterWorld {
 
     pub(super) fn fill(&self, volume: &VolumeName, percent: u8) -> Result<(), WorldError> {
         let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
-        if let Some(rows) = self.rows_beside {
-            runtime.block_on(ballast::set_aside(&pods, &self.members(), volume, percent, rows))?;
-        }
+        self.set_aside(&pods, volume, percent)?;
         self.server(&pods, |mut server| runtime.block_on(server.fill(volume, percent, limit)))
+    }
+
+    /// So much that rows of a bounded size do the rest up to `percent`, where rows need not do it all.
+    fn set_aside(&self, pods: &Api<Pod>, volume: &VolumeName, percent: u8) -> Result<(), WorldError> {
+        let Some(rows) = self.rows_beside else { return Ok(()) };
+        let members = self.members();
+        self.connection.runtime.block_on(ballast::set_aside(pods, &members, volume, percent, rows))
     }
 
     fn fill_until_refused(&self, volume: &VolumeName, stop_at: Bytes) -> Result<(), WorldError> {
         let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Fill), self.pods());
+        self.set_aside(&pods, volume, ballast::BEFORE_THE_END)?;
         let recorder = self.recorder.clone();
         self.server(&pods, |mut server| {
             match runtime.block_on(server.fill_until_refused(volume, stop_at, limit))? {
