@@ -29,7 +29,7 @@ pub(crate) fn ensure(connection: &Connection) -> Result<(), WorldError> {
         .is_some();
     match (install, present, connection.is_lab) {
         (Install::Always, _, true) | (Install::Missing, false, true) => {
-            from_checkout()?;
+            from_checkout(&connection.options.lab_dir)?;
             // A pod of the old image must not serve on: the tag is the same.
             connection.runtime.block_on(installed.kill())?;
         }
@@ -45,7 +45,7 @@ pub(crate) fn ensure(connection: &Connection) -> Result<(), WorldError> {
     connection.runtime.block_on(installed.scale(1))
 }
 
-fn from_checkout() -> Result<(), WorldError> {
+fn from_checkout(lab_dir: &Path) -> Result<(), WorldError> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let steps: [&[&str]; 3] = [
         &["xtask", "image", "--output", "target/headroom-image.tar"],
@@ -57,6 +57,8 @@ fn from_checkout() -> Result<(), WorldError> {
         let status = Command::new("cargo")
             .current_dir(&root)
             .args(step)
+            // The lab that the cells run in, which need not be the one in the default directory.
+            .env("HEADROOM_LAB_DIR", lab_dir)
             .status()
             .map_err(|error| failed("start cargo", &error))?;
         if !status.success() {
