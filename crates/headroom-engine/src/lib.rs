@@ -35,6 +35,7 @@ pub mod engine;
 pub mod event;
 mod index;
 mod limits;
+mod moment;
 pub mod note;
 mod publish;
 pub mod request;

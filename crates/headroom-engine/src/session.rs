@@ -14,7 +14,7 @@ use headroom_core::{
 };
 
 use crate::{
-    EngineConfig, Request, StorageSeen,
+    EngineConfig, Request, StorageSeen, moment,
     view::{Case, Ground},
 };
 
@@ -112,6 +112,9 @@ impl Standing<'_> {
     fn next(&self, case: &Case<'_>, wanted: Wanted, report: &Report, now: Timestamp) -> (Next, bool) {
         let Wanted { record, needs, actions, mut wake } = wanted;
         if record != *case.record {
+            if !self.quorum && moment::is_needed(case, &record) {
+                return (Next::Ask(Request::ReadCluster(self.key.clone())), false);
+            }
             let write = self.write(Some(record), Verdict::Decided(Box::new(report.clone())));
             return (self.recently(write), false);
         }

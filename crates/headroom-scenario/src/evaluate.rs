@@ -85,6 +85,10 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             let seen = view.primary().map_or(0, |primary| view.restarts(&primary));
             require(seen >= *wanted, || format!("the primary has restarted {seen} of {wanted} times"))
         }
+        Fact::Calm(least) => {
+            let calm = Duration::from_millis(view.now_ms.saturating_sub(view.disturbed_ms));
+            require(calm >= *least, || format!("{} of {} s have passed", calm.as_secs(), least.as_secs()))
+        }
         Fact::All(facts) => {
             let failing: Vec<String> =
                 facts.iter().filter_map(|fact| holds(fact, view, quiet).err()).collect();

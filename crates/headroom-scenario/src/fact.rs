@@ -1,6 +1,8 @@
 //! Facts: data, evaluated by one pure function over the trace, so that a time-out can say which part still fails, and
 //! so that a missed edge still counts.
 
+use std::time::Duration;
+
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use crate::Gate;
@@ -80,6 +82,8 @@ pub enum Fact {
     PrimaryRestarts(u32),
     /// Every claim of the volume requests at least this.
     EveryClaimRequests(VolumeName, Bytes),
+    /// At least so much time has passed since the last act or strike, or since the primary's server was last restarted.
+    Calm(Duration),
     /// All of these.
     All(Vec<Fact>),
 }

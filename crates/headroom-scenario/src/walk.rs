@@ -263,6 +263,7 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::ServerStopped { .. }
         | Fact::InsertRefused
         | Fact::Serving
+        | Fact::Calm(_)
         | Fact::All(_) => Class::Functional,
     }
 }

@@ -9,7 +9,7 @@ pub mod swarm;
 use std::collections::BTreeSet;
 
 use headroom_scenario::{
-    Act, Entry, Going, Outcome, Scenario, Step, Trace, Walk, What, World as _,
+    Entry, Going, Outcome, Scenario, Trace, Walk, What, World as _,
     checkers::{self, Assertion},
     expect::Control,
     run::{case, verdict},
@@ -159,13 +159,10 @@ pub(crate) struct Run<'a> {
     pub(crate) silence: &'a Silence,
 }
 
-/// Whether it is open how a run of this scenario ends that meets such faults: then only the invariants judge it. Lists of
-/// before objects were deleted and made anew under the same names show the claims of the old Cluster beside the new
-/// DynamicStorage: what it adopts from them is noted as grown by somebody else once the new claims are seen.
+/// Whether it is open how a run of this scenario ends that meets such faults: one that rests on what a process remembers,
+/// and another process takes over. Then only the invariants judge it.
 pub(crate) fn is_open(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
-    let forgets = scenario.rests_on_memory.is_some();
-    let remakes = scenario.script.iter().any(|step| matches!(step, Step::Do(Act::Restore { .. })));
-    faults.into_iter().any(|fault| forgets && fault.forgets() || remakes && fault == Fault::OldLists)
+    scenario.rests_on_memory.is_some() && faults.into_iter().any(Fault::forgets)
 }
 
 /// What is wrong with a run by its scenario.

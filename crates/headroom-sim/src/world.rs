@@ -346,9 +346,10 @@ impl World for SimWorld {
 
     fn limit(&self, wait: Wait) -> Duration {
         Duration::from_secs(match wait {
-            Wait::Ready | Wait::Fill | Wait::Window | Wait::Stall | Wait::Upgrade | Wait::Restore => 600,
+            Wait::Ready | Wait::Fill | Wait::Window | Wait::Upgrade | Wait::Restore => 600,
             Wait::Decision | Wait::Strike | Wait::Growth | Wait::Drain | Wait::Backup | Wait::Join => 300,
-            Wait::Recovery => 900,
+            // A process that is started anew waits for its own five minutes.
+            Wait::Recovery | Wait::Stall => 900,
             Wait::Quiet => 180,
             // A day, and an hour for what follows.
             Wait::Slot => 25 * 3600,

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use headroom_core::{
-    Action, Bytes, Timestamp,
+    Action, Bytes, Span, Timestamp,
     names::{ClusterKey, Uid},
     observation::{Obstacle, ObstacleCause, WalFacts, WalSeen},
 };
@@ -16,12 +16,20 @@ use crate::{
     note::NoteKind,
 };
 
+/// The owner gives up on a call after 10 s. An answer that is later than this found a process that stood still: others
+/// have taken over since, and what it knows is old.
+const STOOD_STILL: Span = Span::seconds(15);
+
 impl Engine {
     /// Takes an answer in, and has the Cluster looked at again.
     pub(super) fn answered(&mut self, ticket: Ticket, response: Response, now: Timestamp) {
         let Some(key) = self.flights.remove(&ticket) else { return };
         let Some(flight) = self.desks.get_mut(&key).and_then(|desk| desk.flight.take()) else { return };
         let taken = match response {
+            Response::Read(seen) if self.index.is_ahead_of(&key, &seen) => {
+                self.unsure(&key, &flight, now);
+                Taken::nothing()
+            }
             Response::Read(seen) => {
                 self.was_read(&key, &flight);
                 self.index.replace(&key, seen, now)
@@ -46,6 +54,9 @@ impl Engine {
                 Taken::nothing()
             }
         };
+        if flight.asked.writes() && now.since(flight.sent) > STOOD_STILL {
+            self.must_read(&key);
+        }
         self.absorb(&taken, now);
         self.index.settled(&key);
         if self.index.storage(&key).is_none() {

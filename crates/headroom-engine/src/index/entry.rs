@@ -111,6 +111,17 @@ impl Entry {
             && self.touched.is_none()
     }
 
+    /// Whether this object is held in a newer version than this one, as far as versions tell.
+    pub(crate) fn holds_newer(&self, kind: Kind, name: &ObjectName, version: &Version) -> bool {
+        match kind {
+            Kind::Storage => self.storage.as_ref().is_some_and(|kept| kept.is_newer_than(version)),
+            Kind::Cluster => self.cluster.as_ref().is_some_and(|kept| kept.is_newer_than(version)),
+            Kind::Claim => self.claims.get(name).is_some_and(|kept| kept.is_newer_than(version)),
+            Kind::Pod => self.pods.get(name).is_some_and(|kept| kept.is_newer_than(version)),
+            Kind::Class => false,
+        }
+    }
+
     /// The pod of an instance: the one that is not going away, if there are two.
     pub(crate) fn pod_of(&self, instance: &InstanceName) -> Option<&PodSeen> {
         let mut found: Option<&PodSeen> = None;

@@ -73,6 +73,11 @@ impl<T> Kept<T> {
         }
     }
 
+    /// Whether this is newer than a report with `version`, as far as versions tell.
+    pub(crate) fn is_newer_than(&self, version: &Version) -> bool {
+        matches!((self.version.number(), version.number()), (Some(held), Some(other)) if other < held)
+    }
+
     /// The clock was set back: our own write is waited for from now on.
     pub(crate) fn set_back(&mut self, now: Timestamp) {
         if let Some(own) = &mut self.own {

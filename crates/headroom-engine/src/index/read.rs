@@ -41,6 +41,18 @@ impl Index {
         self.take(seen, source, now)
     }
 
+    /// Whether a read shows an object older than it was known to be when the read was asked: no quorum read does, so
+    /// that this one is of an earlier moment as a whole.
+    pub(crate) fn is_ahead_of(&self, key: &ClusterKey, seen: &[Seen]) -> bool {
+        let Some(entry) = self.entries.get(key) else { return false };
+        seen.iter().any(|object| {
+            let (kind, _, name, version) = identify(object);
+            let Some(version) = version else { return false };
+            let touched = entry.touched.as_ref().and_then(|touched| touched.get(&(kind, name.clone())));
+            touched.is_none() && entry.holds_newer(kind, name, version)
+        })
+    }
+
     /// Replaces what is held of a Cluster by what a quorum read found.
     pub(crate) fn replace(&mut self, key: &ClusterKey, seen: Vec<Seen>, now: Timestamp) -> Taken {
         let mut found: BTreeSet<(Kind, ObjectName)> = BTreeSet::new();

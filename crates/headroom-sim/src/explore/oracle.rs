@@ -102,7 +102,9 @@ impl Summary {
         let mut requested: BTreeMap<(InstanceName, VolumeName), Bytes> = BTreeMap::new();
         for entry in &trace.entries {
             if let What::Claim(claim) = &entry.what {
-                requested.insert((claim.instance.clone(), claim.volume.clone()), claim.requested);
+                let key = (claim.instance.clone(), claim.volume.clone());
+                self.undone(&key, claim.requested);
+                requested.insert(key, claim.requested);
             } else if let What::ClaimGone(instance, volume) = &entry.what {
                 requested.remove(&(instance.clone(), volume.clone()));
             } else if let What::Storage(shown) = &entry.what {
@@ -110,6 +112,13 @@ impl Summary {
             } else if let What::OperatorWrote(written) = &entry.what {
                 self.wrote(written, &requested);
             }
+        }
+    }
+
+    /// Somebody else lowered a request: the raises above it have no effect any more.
+    fn undone(&mut self, claim: &(InstanceName, VolumeName), requested: Bytes) {
+        if let Some(sizes) = self.raises.get_mut(claim) {
+            sizes.retain(|size| *size <= requested);
         }
     }
 

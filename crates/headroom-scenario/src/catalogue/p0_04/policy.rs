@@ -1,5 +1,7 @@
 //! `targetBuffer` and `limit`, each raised and lowered.
 
+use std::time::Duration;
+
 use headroom_core::{Bytes, ledger::Cause, report::State};
 
 use crate::{
@@ -23,6 +25,21 @@ fn change(change: PolicyChange, gate: Gate) -> Vec<crate::Step> {
     let mut steps = vec![strike(Strike::Change(Act::SetPolicy(change)))];
     if gate != Gate::BeforeCompletion {
         steps.push(until(Fact::Accepted, Wait::Decision));
+    }
+    steps
+}
+
+/// How long a patch of before a change of the spec may still be on its way: a watch shows the change up to 24 s late in
+/// the simulator, and the operator gives up on a request after 10 s.
+const ON_ITS_WAY: Duration = Duration::from_secs(40);
+
+/// The same for what is given up or made smaller by the change. Where two processes lead for a moment, one may have sent
+/// a patch that the other, which saw the change first, takes back: whether it arrives before or after the change is a
+/// race that nobody can decide. So none is at the gate any more when it is let go.
+fn taken_back(to: PolicyChange, gate: Gate) -> Vec<crate::Step> {
+    let mut steps = change(to, gate);
+    if gate == Gate::BeforePatch {
+        steps.push(until(Fact::Calm(ON_ITS_WAY), Wait::Decision));
     }
     steps
 }
@@ -57,7 +74,7 @@ pub(in crate::catalogue) fn buffer_lowered(topology: Topology, gate: Gate) -> Ma
     let title = "targetBuffer is lowered while a growth runs: nothing patched, nothing grown; what is patched is kept";
     let kind = Kind::of(topology, gate, 1);
     let volume = kind.volume();
-    let strikes = change(PolicyChange::TargetBuffer(10), gate);
+    let strikes = taken_back(PolicyChange::TargetBuffer(10), gate);
     let struck = Struck::new("p0_04_buffer_lowered", title, kind, topology, strikes);
     let mut control = all([
         Control::PassedThrough(volume.clone(), State::Growing),
@@ -106,7 +123,7 @@ pub(in crate::catalogue) fn limit_lowered(topology: Topology, gate: Gate) -> Mad
         "limit is lowered while a growth runs: what is not patched yet stays below it, all claims end alike";
     let kind = Kind::of(topology, gate, 0);
     let volume = kind.volume();
-    let strikes = change(PolicyChange::Limit(MI_1088), gate);
+    let strikes = taken_back(PolicyChange::Limit(MI_1088), gate);
     let struck = Struck::new("p0_04_limit_lowered", title, kind, topology, strikes);
     let early = gate == Gate::BeforePatch;
     let mut control = all([

@@ -25,12 +25,13 @@ fn fixture(topology: Topology, budget: (u8, u8)) -> Fixture {
     filled(Fixture { policy, ..plain }, VolumeName::Data, 84)
 }
 
-/// Fills to 84 % while the operator is away: it would take so quick a fill for an emergency.
-fn fill_unseen() -> [Step; 4] {
+/// Fills while the operator is away: it would take so quick a fill for an emergency, or size one by its rate.
+fn fill_unseen(used_percent: u8) -> [Step; 4] {
+    let least = used_percent.saturating_sub(FILL_TOLERANCE);
     [
         Step::Do(Act::StopOperator),
-        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 84 }),
-        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 84 - FILL_TOLERANCE), Wait::Fill),
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent }),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, least), Wait::Fill),
         Step::Do(Act::StartOperator),
     ]
 }
@@ -66,10 +67,10 @@ fn expect(storage: Vec<Storage>, mut control: Vec<Control>, timing: &'static [Wa
 /// rounded up **1600Mi**.
 pub(in crate::catalogue) fn last_planned(topology: Topology) -> Cell {
     let mut script = first_growth();
-    script.extend(fill_unseen());
+    script.extend(fill_unseen(84));
     script.push(until(Fact::Completed(VolumeName::Data, Cause::Planned, 2), Wait::Growth));
     script.push(rest(Wait::Growth));
-    script.extend(fill_unseen());
+    script.extend(fill_unseen(84));
     script.push(until(Fact::StateIs(VolumeName::Data, State::BudgetExhausted), Wait::Decision));
     script.push(rest(Wait::Growth));
     let storage = all([
@@ -97,10 +98,10 @@ pub(in crate::catalogue) fn last_planned(topology: Topology) -> Cell {
 /// With the planned slots spent an emergency takes the reserve, and all of it.
 pub(in crate::catalogue) fn reserve(topology: Topology) -> Cell {
     let mut script = first_growth();
-    script.extend(fill_unseen());
+    script.extend(fill_unseen(84));
     script.push(until(Fact::StateIs(VolumeName::Data, State::BudgetExhausted), Wait::Decision));
     // 90 % with a threshold of 88: room is left for what a server adds to its own WAL.
-    script.push(Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 90 }));
+    script.extend(fill_unseen(90));
     script.push(intent(&VolumeName::Data, Cause::Emergency));
     script.push(until(Fact::EveryClaimHas(VolumeName::Data, MI_2176), Wait::Growth));
     script.push(until(Fact::Serving, Wait::Recovery));
@@ -131,7 +132,7 @@ const MI_2176: Bytes = Bytes::mebi(2176);
 /// 24 hours after the first action its slot is there again, and the want that waited grows.
 pub(in crate::catalogue) fn planned_returns(topology: Topology) -> Cell {
     let mut script = first_growth();
-    script.extend(fill_unseen());
+    script.extend(fill_unseen(84));
     script.push(until(Fact::StateIs(VolumeName::Data, State::BudgetExhausted), Wait::Decision));
     // Twenty hours on nothing has changed.
     script.push(Step::Do(Act::PassTime(Duration::from_hours(20))));
