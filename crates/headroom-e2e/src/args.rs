@@ -58,6 +58,10 @@ pub struct Args {
     /// `stock-kubelet`, `slow-watches`, `spring`, `eve`, `autumn`. A wrong name lists all.
     #[arg(long, value_name = "LIST")]
     pub faults: Option<Plan>,
+    /// With --faults: try so many of each cell's faults at most, evenly chosen over requests and faults, other ones with
+    /// another --seed. What was left out is counted.
+    #[arg(long, value_name = "N", requires = "faults", value_parser = clap::value_parser!(u64).range(1..))]
+    pub at_most: Option<u64>,
     /// Run this many seeds on the simulator, from --seed on, on the cells in turn: each draws its own conditions and one
     /// to four faults.
     #[arg(long, value_name = "SEEDS", conflicts_with_all = ["faults", "seeds"])]

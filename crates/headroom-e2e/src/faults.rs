@@ -10,7 +10,7 @@ use std::{
 
 use headroom_scenario::{Cell, Scenario, timeline::Moment};
 use headroom_sim::explore::{
-    self,
+    self, Part,
     kept::Kept,
     plan::Plan,
     swarm::{self, Tried},
@@ -42,6 +42,8 @@ pub struct Sum {
     pub requests: u64,
     /// Faults tried, each at one request, or runs of a swarm.
     pub points: u64,
+    /// Faults left out, because only a part was asked for.
+    pub left_out: u64,
     /// Runs that came to rest in a state that was proved before.
     pub rests_known: u64,
     /// Virtual milliseconds.
@@ -54,6 +56,7 @@ impl Sum {
     fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.points += other.points;
+        self.left_out += other.left_out;
         self.rests_known += other.rests_known;
         self.simulated_ms += other.simulated_ms;
         self.findings.extend(other.findings);
@@ -90,8 +93,15 @@ fn scenarios(cells: &[Cell]) -> Vec<&Scenario> {
     found
 }
 
-/// Explores each scenario with each seed, or runs it once where the plan names single requests.
-pub fn explore(cells: &[Cell], seeds: std::ops::Range<u64>, plan: &Plan, jobs: usize) -> Sum {
+/// Explores each scenario with each seed, or runs it once where the plan names single requests. `most`: so many faults of
+/// each scenario and seed, evenly chosen.
+pub fn explore(
+    cells: &[Cell],
+    seeds: std::ops::Range<u64>,
+    plan: &Plan,
+    most: Option<u64>,
+    jobs: usize,
+) -> Sum {
     let scenarios = scenarios(cells);
     let items: Vec<(u64, &Scenario)> =
         seeds.flat_map(|seed| scenarios.iter().map(move |scenario| (seed, *scenario))).collect();
@@ -99,14 +109,16 @@ pub fn explore(cells: &[Cell], seeds: std::ops::Range<u64>, plan: &Plan, jobs: u
         let sum = if plan.everywhere.is_empty() {
             once(scenario, *seed, plan, swarm::try_once(scenario, *seed, plan))
         } else {
-            everywhere(scenario, *seed, plan)
+            everywhere(scenario, *seed, plan, most)
         };
         (format!("{} seed {seed}: {} faults", scenario.full_id(), sum.points), sum)
     })
 }
 
-fn everywhere(scenario: &Scenario, seed: u64, plan: &Plan) -> Sum {
-    let explored = explore::explore(scenario, plan.conditions.world(scenario, seed), &plan.everywhere);
+fn everywhere(scenario: &Scenario, seed: u64, plan: &Plan, most: Option<u64>) -> Sum {
+    let part = most.map(|most| Part { most, turn: seed });
+    let world = plan.conditions.world(scenario, seed);
+    let explored = explore::explore(scenario, world, &plan.everywhere, part);
     let findings = explored.divergences.into_iter().map(|divergence| {
         let once = divergence.at.into_iter().collect();
         let plan = Plan { conditions: plan.conditions, everywhere: Vec::new(), once };
@@ -116,6 +128,7 @@ fn everywhere(scenario: &Scenario, seed: u64, plan: &Plan) -> Sum {
     Sum {
         requests: explored.requests,
         points: explored.points,
+        left_out: explored.left_out,
         rests_known: explored.rests_known,
         simulated_ms: explored.simulated_ms,
         findings: findings.collect(),
@@ -151,7 +164,7 @@ pub(crate) fn run(args: &Args, cells: &[Cell], plan: &Plan) -> Result<u8, String
     simulator_only(args, "--faults")?;
     let range = args.seed..args.seed.saturating_add(args.seeds.unwrap_or(1));
     let began = Instant::now();
-    let sum = explore(cells, range, plan, args.jobs());
+    let sum = explore(cells, range, plan, args.at_most, args.jobs());
     told(args, &sum, began)
 }
 
@@ -196,14 +209,15 @@ fn told(args: &Args, sum: &Sum, began: Instant) -> Result<u8, String> {
     Ok(if sum.findings.is_empty() { exit::PASSED } else { exit::FAILED })
 }
 
-/// `835 faults at 45 requests (812 rests known), 0 findings`.
+/// `835 faults at 45 requests (812 rests known), 0 findings`, and what was left out.
 pub fn closing(sum: &Sum) -> String {
-    let Sum { requests, points, rests_known, findings, .. } = sum;
+    let Sum { requests, points, left_out, rests_known, findings, .. } = sum;
     let findings = findings.len();
     if *requests == 0 {
         return format!("{points} runs, {findings} findings");
     }
-    format!("{points} faults at {requests} requests ({rests_known} rests known), {findings} findings")
+    let more = if *left_out > 0 { format!("; {left_out} more faults left out") } else { String::new() };
+    format!("{points} faults at {requests} requests ({rests_known} rests known), {findings} findings{more}")
 }
 
 /// Adds what the file does not hold yet.

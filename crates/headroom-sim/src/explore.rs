@@ -33,6 +33,8 @@ pub struct Explored {
     pub requests: u64,
     /// Faults that were tried, each at one request.
     pub points: u64,
+    /// Faults that were left out, because only a part was asked for.
+    pub left_out: u64,
     /// Runs that came to rest in a state that was proved before: nothing follows from it.
     pub rests_known: u64,
     /// Virtual milliseconds that were simulated.
@@ -63,6 +65,27 @@ struct Branch {
     silence: Silence,
 }
 
+/// A part of all faults at all requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// So many at most.
+    pub most: u64,
+    /// Chooses which: another turn, other ones.
+    pub turn: u64,
+}
+
+impl Part {
+    /// The numbers of the points that belong to it, out of so many: spread evenly over requests, and over faults, since
+    /// steps of the golden ratio keep no time with anything that recurs.
+    fn of(self, total: u64) -> BTreeSet<u64> {
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut order: Vec<u64> = (0..total).collect();
+        order.sort_by_key(|point| point.wrapping_add(self.turn.wrapping_mul(GOLDEN)).wrapping_mul(GOLDEN));
+        order.truncate(usize::try_from(self.most).unwrap_or(usize::MAX));
+        order.into_iter().collect()
+    }
+}
+
 /// An exploration under way.
 struct Explorer<'a> {
     scenario: &'a Scenario,
@@ -71,8 +94,13 @@ struct Explorer<'a> {
     explored: Explored,
 }
 
-/// Tries each of `faults` at each request of the scenario in `world`, which must be fresh.
-pub fn explore(scenario: &Scenario, mut world: SimWorld, faults: &[Fault]) -> Explored {
+/// Tries each of `faults` at each request of the scenario in `world`, which must be fresh, or a part of them.
+pub fn explore(scenario: &Scenario, world: SimWorld, faults: &[Fault], part: Option<Part>) -> Explored {
+    let chosen = part.map(|part| {
+        let mut total = 0;
+        at_every_point(scenario, world.clone(), faults, |_, _, _| total += 1);
+        part.of(total)
+    });
     let mut explorer = Explorer {
         scenario,
         branches: Vec::new(),
@@ -80,24 +108,44 @@ pub fn explore(scenario: &Scenario, mut world: SimWorld, faults: &[Fault]) -> Ex
         explored: Explored {
             requests: 0,
             points: 0,
+            left_out: 0,
             rests_known: 0,
             simulated_ms: 0,
             divergences: Vec::new(),
         },
     };
+    let mut point = 0;
+    let (world, walk) = at_every_point(scenario, world, faults, |world, walk, fault| {
+        if chosen.as_ref().is_none_or(|chosen| chosen.contains(&point)) {
+            let branch = explorer.fork(world, walk, fault);
+            explorer.branches.push(branch);
+        } else {
+            explorer.explored.left_out += 1;
+        }
+        point += 1;
+    });
+    explorer.judge(world, &walk);
+    explorer.explored
+}
+
+/// The undisturbed run, and what to do at each of its requests with each fault that can happen to it.
+fn at_every_point(
+    scenario: &Scenario,
+    mut world: SimWorld,
+    faults: &[Fault],
+    mut meanwhile: impl FnMut(&SimWorld, &Walk, Fault),
+) -> (SimWorld, Walk) {
     let mut walk = Walk::new();
     world.pause_at_requests(true);
     while walk.go(scenario, &mut world) == Going::Paused {
         for fault in faults.iter().filter(|fault| fault.suits(&scenario.fixture)) {
             if world.at_hand().is_some_and(|request| fault.concerns(request)) {
-                let branch = explorer.fork(&world, &walk, *fault);
-                explorer.branches.push(branch);
+                meanwhile(&world, &walk, *fault);
             }
         }
         world.go_on(None);
     }
-    explorer.judge(world, &walk);
-    explorer.explored
+    (world, walk)
 }
 
 impl Explorer<'_> {

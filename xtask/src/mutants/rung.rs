@@ -24,6 +24,8 @@ pub(super) enum Rung {
     Engine,
     /// The acceptance matrix on the simulator.
     Matrix,
+    /// Faults on the simulator: a part of all faults at all requests, of every family but those whose forks simulate days.
+    Faults,
     /// What is deployed, on a real API server.
     ApiServer,
 }
@@ -48,7 +50,8 @@ pub(super) enum Verdict {
 
 impl Rung {
     /// From the cheapest on.
-    pub(super) const ALL: [Self; 5] = [Self::Core, Self::Api, Self::Engine, Self::Matrix, Self::ApiServer];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Core, Self::Api, Self::Engine, Self::Matrix, Self::Faults, Self::ApiServer];
 
     /// How it is called.
     pub(super) const fn name(self) -> &'static str {
@@ -57,6 +60,7 @@ impl Rung {
             Self::Api => "api tests",
             Self::Engine => "engine tests",
             Self::Matrix => "matrix",
+            Self::Faults => "faults",
             Self::ApiServer => "API server",
         }
     }
@@ -68,7 +72,9 @@ impl Rung {
             Self::Api => &["crates/headroom-core/", "crates/headroom-api/", "deploy/"],
             Self::Engine => &["crates/headroom-core/", "crates/headroom-engine/"],
             // The model does not read what is deployed: it has its own idea of it.
-            Self::Matrix => &["crates/headroom-core/", "crates/headroom-api/", "crates/headroom-engine/"],
+            Self::Matrix | Self::Faults => {
+                &["crates/headroom-core/", "crates/headroom-api/", "crates/headroom-engine/"]
+            }
             Self::ApiServer => &["deploy/"],
         }
     }
@@ -86,6 +92,7 @@ impl Rung {
                 tests(copy, &["--package", "headroom-engine", "--tests"], &["--skip", "every_interleaving"])
             }
             Self::Matrix => matrix(copy),
+            Self::Faults => faults(copy),
             Self::ApiServer if std::env::var_os(API_SERVER).is_none() => {
                 Ok(Verdict::NotRun("HEADROOM_API_TIER_KUBECONFIG is not set"))
             }
@@ -145,12 +152,36 @@ fn failed_tests(program: &str, ended: &Ended) -> Vec<String> {
     }
 }
 
+fn runner(copy: &Copy) -> anyhow::Result<Program> {
+    let programs = build(copy, &["build", "--package", "headroom-e2e", "--bin", "headroom-e2e"])?;
+    programs.into_iter().next().context("headroom-e2e was not built")
+}
+
 /// Every cell of the acceptance matrix on the simulator.
 fn matrix(copy: &Copy) -> anyhow::Result<Verdict> {
-    let programs = build(copy, &["build", "--package", "headroom-e2e", "--bin", "headroom-e2e"])?;
-    let program: &Program = programs.first().context("headroom-e2e was not built")?;
-    let ended = program.run(copy, &["--output", "json"])?;
+    let ended = runner(copy)?.run(copy, &["--output", "json"])?;
     Ok(Verdict::of(failed_cells(&ended)?))
+}
+
+/// Some faults of each cell.
+fn faults(copy: &Copy) -> anyhow::Result<Verdict> {
+    let part = ["--filter", "*,!p1_04*,!p0_10*", "--faults", "all", "--at-most", "12"];
+    let ended = runner(copy)?.run(copy, &part)?;
+    Ok(Verdict::of(wrong_runs(&ended)?))
+}
+
+/// The runs that went wrong: cell and fault.
+fn wrong_runs(ended: &Ended) -> anyhow::Result<Vec<String>> {
+    let run = |line: &str| {
+        let mut parts = line.strip_prefix("✗ ")?.split(", ");
+        let (cell, _, fault) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(format!("{cell} {fault}"))
+    };
+    match ended.code {
+        Some(0 | 1) => Ok(ended.printed.lines().filter_map(run).collect()),
+        Some(code) => bail!("the faults end with code {code}"),
+        None => Ok(vec!["the faults do not end".to_owned()]),
+    }
 }
 
 /// The ids of the cells that did not pass; one whose moment never came did not, either.
@@ -166,7 +197,7 @@ fn failed_cells(ended: &Ended) -> anyhow::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ended, Verdict, failed_cells, failed_tests};
+    use super::{Ended, Verdict, failed_cells, failed_tests, wrong_runs};
 
     fn ended(code: Option<i32>, printed: &str) -> Ended {
         Ended { code, printed: printed.to_owned() }
@@ -188,5 +219,12 @@ mod tests {
         assert_eq!(failed_cells(&ended(Some(1), printed)).expect("a report"), ["b@t1", "d@t1"]);
         assert!(failed_cells(&ended(Some(3), "")).is_err());
         assert!(Verdict::of(failed_cells(&ended(None, "")).expect("it hangs")).caught());
+    }
+    #[test]
+    fn runs_that_go_wrong_are_named_by_cell_and_fault() {
+        let printed = "✗ a@t1/node-step, seed 1, crash-after@8\n    control: x\n\n1 faults, 1 findings\n";
+        assert_eq!(wrong_runs(&ended(Some(1), printed)).expect("runs"), ["a@t1/node-step crash-after@8"]);
+        assert!(wrong_runs(&ended(Some(0), "2 faults, 0 findings\n")).expect("none").is_empty());
+        assert!(wrong_runs(&ended(Some(3), "")).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! Repair (design §5 rule 1): a claim smaller than the effective size grows now, without usage, window or slot, since it
-//! completes an action that is already paid for.
+//! completes an action that is already paid for. One that has the size and requests less is raised, too: CNPG may lower a
+//! request while the storage is about to meet it (experiments G8).
 //!
 //! A *pending* claim is never patched (422 until it is bound): it is waited for and patched once bound. Deleting it with
 //! its job would pay only where the next one is born larger, and growth has no right to delete.
@@ -13,6 +14,7 @@ use super::{
     planned,
 };
 use crate::{
+    Bytes,
     decision::Lane,
     observation::ClaimPhase,
     report::{Reason, State},
@@ -23,7 +25,7 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>]) -> Option<Verd
     let effective = draft.record.effective;
     let mut small: Vec<&Member<'_>> = members
         .iter()
-        .filter(|member| member.capacity < effective && !is_being_grown(draft, member))
+        .filter(|member| is_small(member, effective) && !is_being_grown(draft, member))
         .collect();
     small.sort_by_key(|member| !member.primary);
     let mut verdict = None;
@@ -49,6 +51,11 @@ pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>]) -> Option<Verd
         verdict = Some(verdict.unwrap_or(told));
     }
     verdict.or_else(|| pending(draft))
+}
+
+/// A claim that has the size is raised only if that can be done: it lacks nothing.
+fn is_small(member: &Member<'_>, effective: Bytes) -> bool {
+    member.capacity < effective || member.claim.requested < effective && member.growable()
 }
 
 /// A growth that is beyond its canary gives the claim more than that.

@@ -50,7 +50,6 @@ fn check_resize(case: &mut Case<'_>, resize: &Resize) {
         claim.requested == resize.from && claim.requested_text == resize.from_text,
         "ResizeFromUnseen",
     );
-    case.require(claim.capacity.is_none_or(|capacity| capacity < resize.to), "AlreadyThatLarge");
     case.require(claim.phase == ClaimPhase::Bound && !claim.terminating, "ClaimNotBound");
     let growable = match claim.growable {
         Growable::Yes | Growable::Unknown => true,
@@ -64,6 +63,7 @@ fn check_resize(case: &mut Case<'_>, resize: &Resize) {
     if resize.to == record.effective {
         return;
     }
+    case.require(claim.capacity.is_none_or(|capacity| capacity < resize.to), "AlreadyThatLarge");
     let Some(growth) = record.growth.as_ref().filter(|growth| growth.to == resize.to) else {
         case.object("NoIntent");
         return;

@@ -167,11 +167,11 @@ fn during_the_canary_a_smaller_member_is_raised_to_the_effective_size_only() {
 }
 
 #[test]
-fn capacity_above_a_lower_request_needs_no_repair() {
+fn a_request_that_was_lowered_is_raised_also_where_the_claim_has_the_size() {
     let mut world = World::new(2);
     world.claim(2).requested = gi(8);
     world.claim(2).requested_text = "8Gi".into();
-    assert_eq!(world.settle(), vec![]);
+    assert_eq!(world.settle(), vec![(instance(2), gi(10))]);
     world.assert_says(State::Balanced, &Reason::EnoughFree);
 }
 

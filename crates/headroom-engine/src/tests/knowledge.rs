@@ -126,7 +126,7 @@ fn a_quorum_read_holds_until_the_next_write() {
     let mut run = Run::with(world, config(), rules::careful());
     run.settle();
     let growth = ["read a", "resize a-1 11Gi", "read a", "resize a-2 11Gi", "status a"];
-    assert_eq!(run.words()[2..], growth, "{:?}", run.words());
+    assert_eq!(run.words()[3..], growth, "{:?}", run.words());
 }
 
 #[test]

@@ -67,6 +67,36 @@ fn a_conflict_a_missing_object_and_an_unknown_outcome_are_followed_by_a_read() {
 }
 
 #[test]
+fn a_read_of_before_what_was_known_is_not_trusted_and_made_again() {
+    let mut run = growing();
+    let old = run.world.perform(&Request::ReadCluster(key("a")));
+    let (ticket, request) = run.next_send().unwrap();
+    run.world.perform(&request);
+    run.show();
+    run.answer(ticket, Response::Unknown);
+    let (ticket, _) = run.next_send().unwrap();
+    run.answer(ticket, old);
+    assert!(run.next_send().is_none(), "not at once");
+    run.until(at(60));
+    assert_eq!(run.words(), ["status a", "read a", "read a", "resize a-1 11Gi", "status a"]);
+}
+
+#[test]
+fn a_process_that_stood_still_reads_before_it_goes_on() {
+    let after = |seconds: i64| {
+        let mut run = growing();
+        let (ticket, request) = run.next_send().unwrap();
+        let response = run.world.perform(&request);
+        run.now = at(50 + seconds);
+        run.answer(ticket, response);
+        run.settle();
+        run.words().join(", ")
+    };
+    assert_eq!(after(12), "status a, resize a-1 11Gi, status a");
+    assert_eq!(after(45), "status a, read a, resize a-1 11Gi, status a");
+}
+
+#[test]
 fn quiet_watches_are_not_trusted_for_a_write() {
     let mut run = growing();
     run.now = at(200);

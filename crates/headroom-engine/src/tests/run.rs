@@ -139,7 +139,7 @@ pub(super) fn word(request: &Request) -> String {
 fn a_volume_below_its_buffer_is_grown_with_two_status_writes_and_two_messages() {
     let mut run = Run::new(World::with(&["a"], 3, Bytes::gibi(5)));
     run.until(at(100));
-    assert_eq!(run.words(), ["status a"; 2], "no usage is known yet, then enough is free");
+    assert_eq!(run.words(), ["read a", "status a", "status a"], "no usage is known yet, then enough is free");
     run.sent.clear();
     run.world.toy("a").used = Bytes::gibi(9);
     run.until(at(200));
@@ -172,7 +172,7 @@ fn nothing_is_decided_before_every_kind_was_listed() {
     }
     run.handle(last.clone());
     run.settle();
-    assert_eq!(run.words(), ["status a", "status a", "resize a-1 11Gi", "status a"]);
+    assert_eq!(run.words(), ["read a", "status a", "status a", "resize a-1 11Gi", "status a"]);
 }
 
 #[test]
@@ -199,8 +199,8 @@ fn an_answer_that_comes_after_the_lease_is_lost_is_taken_in_and_nothing_follows(
     run.settle();
     assert_eq!(
         run.words(),
-        ["status a", "status a", "resize a-1 11Gi", "status a"],
-        "the first status was known"
+        ["read a", "read a", "status a", "status a", "resize a-1 11Gi", "status a"],
+        "what was read before is read again by a new session"
     );
 }
 

@@ -2,11 +2,11 @@
 
 use headroom_core::names::VolumeName;
 use headroom_scenario::{
-    Act, Fact, Going, Scenario, Topology, Wait, Walk, Who, World, fixture::WindowFixture, run,
+    Act, Fact, Going, Scenario, Topology, Wait, Walk, What, Who, World, fixture::WindowFixture, run,
 };
 use headroom_sim::{
     SimWorld,
-    explore::{explore, oracle::Summary},
+    explore::{Part, explore, oracle::Summary},
     world::{Fault, Proofs, Silence},
 };
 
@@ -76,11 +76,25 @@ fn a_fault_that_is_injected_by_number_is_the_fault_of_the_fork() {
 #[test]
 fn a_planned_growth_survives_every_fault_at_every_request() {
     for scenario in scenarios("p0_00_planned_growth_in_window*") {
-        let explored = explore(&scenario, SimWorld::new(3), &Fault::ALL);
+        let explored = explore(&scenario, SimWorld::new(3), &Fault::ALL, None);
         assert_eq!(explored.divergences, [], "{}", scenario.full_id());
         assert!(explored.requests >= 4 && explored.points > explored.requests * 10, "{explored:?}");
         assert!(explored.rests_known > 0, "some faults come to the same rest");
     }
+}
+
+#[test]
+fn a_part_of_all_faults_is_as_large_as_asked_for_and_another_turn_tries_others() {
+    let scenario = scenarios("p0_00_planned_growth_in_window@t1").remove(0);
+    let tried = |part| explore(&scenario, SimWorld::new(3), &Fault::ALL, part);
+    let all = tried(None);
+    assert_eq!(all.left_out, 0);
+    let few = |turn| tried(Some(Part { most: 10, turn }));
+    assert_eq!((few(1).points, few(1).left_out), (10, all.points - 10));
+    assert_eq!(few(1), few(1), "the same turn, the same part");
+    assert_ne!(few(1).simulated_ms, few(2).simulated_ms, "other faults take another time");
+    let more = tried(Some(Part { most: all.points + 1, turn: 1 }));
+    assert_eq!((more.points, more.left_out), (all.points, 0));
 }
 
 #[test]
@@ -100,6 +114,19 @@ fn a_disturbed_run_that_writes_more_is_told_from_the_undisturbed_one() {
     // Once more at the end, when the claim has that size: nothing took effect.
     repeated.entries.push(undisturbed.entries[raise].clone());
     assert_eq!(Summary::of(&repeated).differences(&expected), Vec::<String>::new());
+    // Lowered by somebody else and raised once more: one of the two has an effect at the end.
+    let mut lowered = undisturbed.clone();
+    let raised = lowered.entries.iter().position(|entry| {
+        matches!((&entry.what, undisturbed.entries[raise].what.raise()), (What::Claim(claim), Some(to)) if claim.requested == to)
+    });
+    let raised = raised.expect("the claim shows it");
+    let mut lower = lowered.entries[raised].clone();
+    if let What::Claim(claim) = &mut lower.what {
+        claim.requested = headroom_core::Bytes::mebi(1088);
+    }
+    let again = [lower, undisturbed.entries[raise].clone(), undisturbed.entries[raised].clone()];
+    lowered.entries.splice(raised + 1..=raised, again);
+    assert_eq!(Summary::of(&lowered).differences(&expected), Vec::<String>::new());
     let mut shorter = undisturbed.clone();
     let shown = |entry: &headroom_scenario::Entry| entry.what.storage().is_some();
     let last = shorter.entries.iter().rposition(shown).expect("a status");

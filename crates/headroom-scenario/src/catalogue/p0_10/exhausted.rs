@@ -97,6 +97,12 @@ pub(in crate::catalogue) fn emergency_returns(topology: Topology) -> Cell {
     );
     let title = "An emergency that waits for a slot takes it when it returns after 24 hours";
     let plain = scenario("p0_10_emergency_slot_returns", title, fixture(topology), script, expect);
-    let rests_on_memory = Some("the last slot goes to what the rate of a whole day asks for, or further where none is known");
-    Cell::Scenario(Box::new(Scenario { pace: Pace::Slow, simulator_only: Some(A_DAY), rests_on_memory, ..plain }))
+    let rests_on_memory =
+        Some("the last slot goes to what the rate of a whole day asks for, or further where none is known");
+    Cell::Scenario(Box::new(Scenario {
+        pace: Pace::Slow,
+        simulator_only: Some(A_DAY),
+        rests_on_memory,
+        ..plain
+    }))
 }

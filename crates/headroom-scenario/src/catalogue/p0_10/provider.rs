@@ -22,6 +22,7 @@ pub(in crate::catalogue) fn refuses(topology: Topology) -> Cell {
         until(Fact::StateIs(VolumeName::Data, State::Blocked), Wait::Stall),
         Step::Do(Act::ProviderLimit { on: false }),
         until(Fact::EveryClaimHas(VolumeName::Data, MI_1152), Wait::Recovery),
+        until(Fact::StateIs(VolumeName::Data, State::Balanced), Wait::Recovery),
         rest(Wait::Recovery),
     ];
     let control = all([
