@@ -12,7 +12,7 @@ mod volume;
 
 use headroom_core::{Record, Report, Timestamp, names::VolumeName, report::WalReport};
 
-pub use conditions::Refusal;
+pub use conditions::{Refusal, is_refused};
 pub use digest::{digest, refusal_digest, stored_digest};
 pub use read::{Unreadable, read};
 

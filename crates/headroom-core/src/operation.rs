@@ -137,7 +137,7 @@ fn probing<'m>(growth: &Growth, probe: &'m Member<'m>, alarmed: bool, now: Times
         }
         Step::Infeasible if !alarmed => return Progress::Stopped,
         Step::Storage { node_step: false } if !alarmed => {
-            if let Some(end) = patience_ends(growth, probe) {
+            if let Some(end) = patience_ends(growth, probe, now) {
                 if end <= now {
                     return Progress::Stopped;
                 }
@@ -149,9 +149,13 @@ fn probing<'m>(growth: &Growth, probe: &'m Member<'m>, alarmed: bool, now: Times
     Progress::Running { patch, waits: Some((probe, step)), edges }
 }
 
-/// When the wait for the controller ends; `None` while it is not known since when.
-pub(crate) fn patience_ends(growth: &Growth, member: &Member<'_>) -> Option<Timestamp> {
-    member.waiting_since.map(|since| since.max(growth.started).plus(CANARY_PATIENCE))
+/// When the wait for the controller ends; `None` while it is not known since when. A growth that began in the future did
+/// so by a clock that has been set back since, and says nothing.
+pub(crate) fn patience_ends(growth: &Growth, member: &Member<'_>, now: Timestamp) -> Option<Timestamp> {
+    let started = Some(growth.started).filter(|started| *started <= now);
+    member
+        .waiting_since
+        .map(|since| started.map_or(since, |started| since.max(started)).plus(CANARY_PATIENCE))
 }
 
 /// All claims at once. One refused claim does not hold up the others.

@@ -163,7 +163,7 @@ impl Standing<'_> {
         let stored = published.states.iter().filter(|(volume, _)| **volume != VolumeName::Wal);
         let refused = matches!(report.cluster, ClusterVerdict::PlanRefused(_));
         refused
-            || published.stalled
+            || published.refused
             || published.generation != Some(self.storage.generation)
             || !states.eq(stored.map(|(volume, state)| (volume, *state)))
     }

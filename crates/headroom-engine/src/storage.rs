@@ -36,8 +36,8 @@ pub struct StorageSeen {
 pub struct Published {
     /// `status.observedGeneration`; `None` before the first write.
     pub generation: Option<u64>,
-    /// The `Stalled` condition is true: the last verdict was a refusal.
-    pub stalled: bool,
+    /// The last verdict was a refusal, of the spec or of a plan; a volume that stands still is none.
+    pub refused: bool,
     /// `state` of each volume in `status.storageSizing` that can be read.
     pub states: BTreeMap<VolumeName, State>,
 }
@@ -45,7 +45,7 @@ pub struct Published {
 impl Published {
     /// An empty status.
     pub const fn nothing() -> Self {
-        Self { generation: None, stalled: false, states: BTreeMap::new() }
+        Self { generation: None, refused: false, states: BTreeMap::new() }
     }
 }
 

@@ -51,6 +51,17 @@ pub(super) fn of_refusal(refusal: &Refusal<'_>, generation: u64) -> Vec<Conditio
     conditions(&summary, generation)
 }
 
+/// Whether the stored status says that nothing was decided or that a plan was refused. `Stalled` alone says less: a volume
+/// at its limit is stalled, too.
+pub fn is_refused(status: &DynamicStorageStatus) -> bool {
+    let stalled = |condition: &&Condition| {
+        condition.type_ == ConditionType::Stalled.as_str() && condition.status == "True"
+    };
+    let reason =
+        status.conditions.iter().find(stalled).and_then(|found| ReasonName::from_word(&found.reason));
+    reason.is_some_and(|reason| reason.is_refusal() || reason == ReasonName::PlanRefused)
+}
+
 /// Sets transition times: kept where the status did not change, else `now`.
 pub(super) fn date(conditions: &mut [Condition], previous: Option<&DynamicStorageStatus>, now: Timestamp) {
     for condition in conditions {

@@ -177,10 +177,9 @@ impl Draft<'_> {
         super::adopt::close(&mut self.record.ledger, id, outcome);
     }
 
-    /// Asks for `member`'s claim to be raised. Never for less than it asks for already (equal is refused, too), nor
-    /// where the capacity is there.
+    /// Asks for `member`'s claim to be raised. Never for less than it asks for already (equal is refused, too).
     pub(super) fn resize(&mut self, lane: Lane, member: &Member<'_>, to: Bytes) {
-        if self.blocked || to <= member.claim.requested || to <= member.capacity {
+        if self.blocked || to <= member.claim.requested {
             return;
         }
         let resize = Resize {

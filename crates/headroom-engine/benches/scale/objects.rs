@@ -54,7 +54,7 @@ pub(super) fn published(verdict: &Verdict, generation: u64) -> Published {
         }
         Verdict::Refused(problem) => panic!("nothing is wrong: {problem:?}"),
     };
-    Published { generation: Some(generation), stalled: false, states }
+    Published { generation: Some(generation), refused: false, states }
 }
 
 fn key(number: usize) -> ClusterKey {

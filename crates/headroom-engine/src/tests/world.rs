@@ -279,12 +279,12 @@ impl World {
         storage.published = match verdict {
             Verdict::Decided(report) => Published {
                 generation: Some(storage.generation),
-                stalled: matches!(report.cluster, headroom_core::report::ClusterVerdict::PlanRefused(_)),
+                refused: matches!(report.cluster, headroom_core::report::ClusterVerdict::PlanRefused(_)),
                 states: report.volumes.iter().map(|(volume, told)| (volume.clone(), told.state)).collect(),
             },
             Verdict::Refused(_) => Published {
                 generation: Some(storage.generation),
-                stalled: true,
+                refused: true,
                 states: storage.published.states.clone(),
             },
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headroom_api::{
     DynamicStorage, DynamicStorageSpec, DynamicStorageStatus, FINALIZER,
-    names::{self, ConditionType, ReasonName},
+    names::{self, ReasonName},
     policy::{self, SpecError},
     status,
     time::span_from_text,
@@ -148,13 +148,9 @@ fn published(status: &DynamicStorageStatus) -> Published {
         .chain(tablespaces)
         .filter_map(|(name, volume)| Some((name, state(volume.state.as_deref()?)?)))
         .collect();
-    let stalled = status
-        .conditions
-        .iter()
-        .any(|condition| condition.type_ == ConditionType::Stalled.as_str() && condition.status == "True");
     Published {
         generation: status.observed_generation.and_then(|generation| u64::try_from(generation).ok()),
-        stalled,
+        refused: status::is_refused(status),
         states: told,
     }
 }

@@ -170,7 +170,7 @@ fn published(status: &DynamicStorageStatus) -> Published {
         each_volume(status).filter_map(|(name, volume)| Some((name, state(volume.state.as_deref()?)?)));
     Published {
         generation: status.observed_generation.and_then(|generation| u64::try_from(generation).ok()),
-        stalled: condition(status, ConditionType::Stalled),
+        refused: status::is_refused(status),
         states: shown.collect(),
     }
 }
