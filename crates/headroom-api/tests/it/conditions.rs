@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headroom_api::{
     DynamicStorageStatus,
-    status::{Refusal, write, write_refusal},
+    status::{Refusal, is_refused, write, write_refusal},
 };
 use headroom_core::{
     Record, Report, Timestamp,
@@ -94,6 +94,18 @@ fn the_verdict_on_the_cluster_comes_before_that_on_volumes() {
     check_cluster(ClusterVerdict::PlanRefused(vec!["NoIntent"]), canary(), STALLED, "PlanRefused");
     check_cluster(ClusterVerdict::Advising, canary(), LEFT, "Advising");
     check_cluster(ClusterVerdict::Advising, Reason::LimitReached, STALLED, "LimitReached");
+}
+
+#[test]
+fn a_refusal_is_told_from_a_volume_that_stands_still() {
+    let told = |report: Report| is_refused(&write(&EMPTY, &report, None, NOW));
+    assert!(!told(of_data(plain(State::AtLimit, Reason::LimitReached))), "stalled, and decided");
+    assert!(!told(of_data(plain(State::Balanced, Reason::EnoughFree))));
+    let cluster = ClusterVerdict::PlanRefused(vec!["NoIntent"]);
+    assert!(told(Report { cluster, ..of_data(plain(State::Balanced, Reason::EnoughFree)) }));
+    let refusal = Refusal { reason: "ClusterNotFound", message: "there is none", hint: "create it" };
+    assert!(is_refused(&write_refusal(&refusal, 1, None, NOW)));
+    assert!(!is_refused(&DynamicStorageStatus::default()));
 }
 
 #[test]

@@ -120,6 +120,17 @@ fn five_minutes_without_the_controller_stop_it() {
 }
 
 #[test]
+fn the_five_minutes_do_not_wait_for_a_clock_that_was_set_back() {
+    let mut world = begun();
+    let growth = world.volume_record().growth.as_mut().unwrap();
+    growth.started = growth.started.plus(Span::hours(1));
+    world.advance(Span::seconds(299));
+    world.sample_again();
+    world.advance(Span::seconds(1));
+    world.assert_says(State::Blocked, &Reason::CanaryStuck(instance(2)));
+}
+
+#[test]
 fn a_slow_node_step_does_not_stop_it() {
     let mut world = begun();
     world.claim(2).resize.step = ResizeStep::NodePending;

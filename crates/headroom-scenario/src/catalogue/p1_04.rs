@@ -59,8 +59,9 @@ pub(super) fn below(topology: Topology) -> Cell {
             Control::NeverShown(VolumeName::Data, State::Emergency),
             Control::NeverShown(VolumeName::Data, State::Blocked),
             Control::PatchesPerClaim(VolumeName::Data, 1),
-            // Intent, end, finalizer, claims, and the entry that leaves the ledger after a day; nothing per swing.
-            Control::WritesAtMost(topology.instances() + 8),
+            // Intent, end, finalizer, claims, the entry that leaves the ledger after a day, and what a slow kubelet or a
+            // restart has told once more; nothing per swing, of which there are fourteen.
+            Control::WritesAtMost(topology.instances() + 12),
             Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
             Control::NoDestructiveAct,
             Control::QuietAtTheEnd,
@@ -92,8 +93,8 @@ pub(super) fn at_limit(topology: Topology) -> Cell {
             Control::PassedThrough(VolumeName::Data, State::Balanced),
             Control::NeverShown(VolumeName::Data, State::Emergency),
             Control::NoPatch(VolumeName::Data),
-            // 28 crossings: the state, and what is kept of each member's usage.
-            Control::WritesAtMost(28 * (topology.instances() + 1) + 4),
+            // 28 crossings: the state, and what is kept of each member's usage; the rest as above.
+            Control::WritesAtMost(28 * (topology.instances() + 1) + 12),
             Control::EndsAs(VolumeName::Data, State::AtLimit, "LimitReached"),
             Control::NoDestructiveAct,
             Control::QuietAtTheEnd,

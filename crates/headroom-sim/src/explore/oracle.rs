@@ -8,14 +8,19 @@
 //! * the Cluster at the end, whole;
 //! * the DynamicStorage at the end: whether its status speaks of its generation, Ready, and per volume state, reason,
 //!   sizes, running growth, and the ledger entry by entry;
-//! * raises of claims that took effect: by claim, each size in its order. A patch that changed nothing is none. Sizes of
-//!   a growth that another one overtook, and claims that are gone at the end, are left out on both sides: how many claims
-//!   it had reached by then is a matter of seconds (that none is raised twice to one size, or to a size that was never
-//!   recorded, is an invariant of every run);
+//! * raises of claims that took effect: by claim, each size in its order. A patch that changed nothing is none, nor is one
+//!   that somebody else undid: CloudNativePG may lower a request from its cache, and whether it does is a race that the
+//!   scenario is about. Sizes of a growth that another one overtook, and claims that are gone at the end, are left out on
+//!   both sides: how many claims it had reached by then is a matter of seconds (that none is raised twice to one size, or
+//!   to a size that was never recorded, is an invariant of every run);
 //! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
 //!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
 //!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing;
 //! * other writes (finalizer, sizes in the Cluster, deletions): how often each.
+//!
+//! One run alone is not compared, only held to the invariants: that of a scenario which rests on what a process remembers
+//! (`rests_on_memory`: a rate that it has seen sizes the growth) and in which another process takes over. Such a scenario
+//! keeps the lab's quick kubelet in swarms, too: in one sample a minute the rate that it rests on is another one.
 //!
 //! Not compared: times, names made from counters (uids, versions), how often a server restarted meanwhile (a crash loop
 //! counts on while a fault delays its cure), rows, samples.
