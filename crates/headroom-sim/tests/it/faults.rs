@@ -131,10 +131,10 @@ fn a_disturbed_run_that_writes_more_is_told_from_the_undisturbed_one() {
     // Lowered by somebody else and raised once more: one of the two has an effect at the end.
     let mut lowered = undisturbed.clone();
     let (whose, _, to) = undisturbed.entries[raise].what.raise().expect("a raise");
-    let shows =
+    let has_it =
         |claim: &headroom_scenario::trace::ClaimState| claim.instance == *whose && claim.requested == to;
-    let shows = |entry: &headroom_scenario::Entry| matches!(&entry.what, What::Claim(claim) if shows(claim));
-    let raised = lowered.entries.iter().position(shows);
+    let tells = |entry: &headroom_scenario::Entry| matches!(&entry.what, What::Claim(claim) if has_it(claim));
+    let raised = lowered.entries.iter().position(tells);
     let raised = raised.expect("the claim shows it");
     let mut lower = lowered.entries[raised].clone();
     if let What::Claim(claim) = &mut lower.what {
