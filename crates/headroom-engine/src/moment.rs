@@ -7,6 +7,7 @@ use headroom_core::{
     ledger::{ActionId, Cause},
     names::VolumeName,
     record::VolumeRecord,
+    report::{Reason, Report},
 };
 
 use crate::view::Case;
@@ -20,6 +21,11 @@ pub(crate) fn is_needed(case: &Case<'_>, after: &Record) -> bool {
             others_grew(before, after) || ended(before, after).is_some_and(|to| leaves_out(case, volume, to))
         }
     })
+}
+
+/// Whether `report` says of a sample and a claim that they do not fit: the claim may only be shown late.
+pub(crate) fn is_needed_to_tell(report: &Report) -> bool {
+    report.volumes.values().any(|told| matches!(told.reason, Reason::NotSizedByClaim(_)))
 }
 
 fn others_grew(before: &VolumeRecord, after: &VolumeRecord) -> bool {

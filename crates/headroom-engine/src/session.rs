@@ -149,6 +149,9 @@ impl Standing<'_> {
         let due =
             if prompt { now } else { self.differs_since.unwrap_or(now).plus(self.config.verdict_delay) };
         let due = self.settles.map_or(due, |settles| due.max(settles));
+        if due <= now && !self.quorum && moment::is_needed_to_tell(report) {
+            return (Next::Ask(Request::ReadCluster(self.key.clone())), !prompt);
+        }
         if due <= now {
             return (Next::Ask(self.write(Some(record.clone()), verdict)), !prompt);
         }
