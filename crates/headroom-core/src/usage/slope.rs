@@ -1,4 +1,6 @@
-//! How fast a file system fills: least squares over the samples of the last ten minutes, in integers.
+//! How fast a file system fills: least squares over the samples of the last ten minutes, in integers, without one burst.
+
+use alloc::vec::Vec;
 
 use super::{Sample, share};
 use crate::{Bytes, Span};
@@ -37,29 +39,77 @@ impl Rate {
 
 /// The rate at which the file system fills; `None` with too few samples or when it does not fill.
 ///
-/// Used bytes are fitted, not available ones, so that a growth between two samples is no jump.
+/// Used bytes are fitted, not available ones, so that a growth between two samples is no jump. One burst is no rate: see
+/// [`without_burst`].
 pub fn rate(samples: &[Sample]) -> Option<Rate> {
     let newest = samples.last()?;
     let horizon = newest.at.minus(LOOK_BACK);
-    let recent = || samples.iter().filter(move |sample| sample.at >= horizon);
-    if recent().count() < FEWEST_SAMPLES {
+    let recent = samples.get(samples.iter().position(|sample| sample.at >= horizon)?..)?;
+    if recent.len() < FEWEST_SAMPLES {
         return None;
     }
-    let count = i128::try_from(recent().count()).ok()?;
+    let count = i128::try_from(recent.len()).ok()?;
     let (mut times, mut amounts, mut squares, mut products) = (0_i128, 0_i128, 0_i128, 0_i128);
-    for sample in recent() {
+    for (sample, used) in recent.iter().zip(without_burst(recent)) {
         let t = i128::from(sample.at.since(horizon).as_seconds());
-        let u = i128::from(share::used(*sample).get());
         times = times.saturating_add(t);
-        amounts = amounts.saturating_add(u);
+        amounts = amounts.saturating_add(used);
         squares = squares.saturating_add(t.saturating_mul(t));
-        products = products.saturating_add(t.saturating_mul(u));
+        products = products.saturating_add(t.saturating_mul(used));
     }
     let rise = count.saturating_mul(products).saturating_sub(times.saturating_mul(amounts));
     let run = count.saturating_mul(squares).saturating_sub(times.saturating_mul(times));
     let bytes = u128::try_from(rise).ok().filter(|bytes| *bytes > 0)?;
     let seconds = u128::try_from(run).ok().filter(|seconds| *seconds > 0)?;
     Some(Rate { bytes, seconds })
+}
+
+/// What changed between two samples, and in how many seconds.
+#[derive(Clone, Copy)]
+struct Change {
+    bytes: i128,
+    seconds: i128,
+}
+
+impl Change {
+    fn is_quicker_than(self, other: Self) -> bool {
+        self.bytes.saturating_mul(other.seconds) > other.bytes.saturating_mul(self.seconds)
+    }
+}
+
+/// Used bytes, where the quickest rise is taken to be no quicker than the second quickest: a new WAL segment after a
+/// promotion or the end of a bulk load fills nothing by itself, and seen once says nothing of what follows.
+fn without_burst(samples: &[Sample]) -> Vec<i128> {
+    let used = |sample: &Sample| i128::from(share::used(*sample).get());
+    let mut changes: Vec<Change> = samples
+        .windows(2)
+        .filter_map(|pair| {
+            let [before, after] = pair else { return None };
+            let seconds = i128::from(after.at.since(before.at).as_seconds()).max(1);
+            Some(Change { bytes: used(after).saturating_sub(used(before)), seconds })
+        })
+        .collect();
+    let quickest = |skipped: Option<usize>| {
+        let others = changes.iter().enumerate().filter(move |(at, _)| Some(*at) != skipped);
+        others.fold(None::<(usize, Change)>, |best, (at, change)| match best {
+            Some((_, best_so_far)) if !change.is_quicker_than(best_so_far) => best,
+            _ => Some((at, *change)),
+        })
+    };
+    let burst = quickest(None);
+    let second = quickest(burst.map(|(at, _)| at)).map(|(_, change)| change);
+    if let (Some((at, _)), Some(second)) = (burst, second)
+        && let Some(change) = changes.get_mut(at)
+    {
+        let alike = second.bytes.saturating_mul(change.seconds).checked_div(second.seconds);
+        change.bytes = change.bytes.min(alike.unwrap_or(change.bytes).max(0));
+    }
+    let start = samples.first().map_or(0, used);
+    let rest = changes.iter().scan(start, |sum, change| {
+        *sum = sum.saturating_add(change.bytes);
+        Some(*sum)
+    });
+    core::iter::once(start).chain(rest).collect()
 }
 
 /// Time from the newest sample until nothing is available, at the present rate.

@@ -117,8 +117,12 @@ fn a_rate_needs_three_samples_within_ten_minutes_that_rise() {
         (&[(0, 100), (10, 100), (20, 100)], None),
         (&[(-601, 0), (0, 100), (10, 200)], None),
         (&[(-590, 0), (0, 590), (10, 600)], Some(400)),
-        // One late jump weighs less than a steady rise would.
-        (&[(0, 0), (10, 0), (20, 0), (30, 400)], Some(50)),
+        // One burst is no rate, at whatever moment; a second one makes a rate.
+        (&[(0, 0), (10, 0), (20, 0), (30, 400)], None),
+        (&[(0, 0), (10, 400), (20, 400), (30, 400)], None),
+        (&[(0, 100), (10, 110), (20, 510), (30, 520)], Some(480)),
+        (&[(0, 0), (10, 200), (20, 200), (30, 400)], Some(50)),
+        (&[(0, 200), (10, 400), (20, 300), (30, 350)], None),
     ] {
         let samples = list(points);
         assert_eq!(slope::time_to_full(&samples), seconds.map(Span::seconds), "{points:?}");

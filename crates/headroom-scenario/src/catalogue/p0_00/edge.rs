@@ -8,7 +8,7 @@ use crate::{
         GI_1, GI_2, blank, data, filled, intent, plain, rest, scenario, undisturbed, until, write,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
-    fixture::{PolicyFixture, WindowFixture},
+    fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
 };
 
 /// From the 1152Mi that a planned growth is on its way to: 1152 + 1024.
@@ -26,13 +26,16 @@ pub(super) fn canary_hangs(topology: Topology) -> Cell {
     let plain = plain(topology, WindowFixture::Absent);
     let policy = PolicyFixture { critical_threshold: 90, ..plain.policy.clone() };
     let fixture = filled(Fixture { policy, ..plain }, VolumeName::Data, 84);
-    let fill = Act::Fill { volume: VolumeName::Data, used_percent: 92 };
+    let fill = |used_percent| Act::Fill { volume: VolumeName::Data, used_percent };
     let script = vec![
         Step::Hold(Gate::NodeStep),
         write(),
         intent(&VolumeName::Data, Cause::Planned),
         until(Fact::Held(Gate::NodeStep), Wait::Strike),
-        Step::Strike(Strike::Change(fill)),
+        Step::Strike(Strike::Change(fill(88))),
+        // One rise is a burst; the second makes a rate.
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 88 - FILL_TOLERANCE), Wait::Decision),
+        Step::Do(fill(92)),
         intent(&VolumeName::Data, Cause::Emergency),
         until(Fact::EveryClaimRequests(VolumeName::Data, MI_2176), Wait::Decision),
         Step::Release(Gate::NodeStep),
