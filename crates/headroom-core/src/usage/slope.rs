@@ -1,6 +1,6 @@
 //! How fast a file system fills: least squares over the samples of the last ten minutes, in integers, without one burst.
 
-use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::{Sample, share};
 use crate::{Bytes, Span};
@@ -40,7 +40,7 @@ impl Rate {
 /// The rate at which the file system fills; `None` with too few samples or when it does not fill.
 ///
 /// Used bytes are fitted, not available ones, so that a growth between two samples is no jump. One burst is no rate: see
-/// [`without_burst`].
+/// [`burst`].
 pub fn rate(samples: &[Sample]) -> Option<Rate> {
     let newest = samples.last()?;
     let horizon = newest.at.minus(LOOK_BACK);
@@ -50,7 +50,9 @@ pub fn rate(samples: &[Sample]) -> Option<Rate> {
     }
     let count = i128::try_from(recent.len()).ok()?;
     let (mut times, mut amounts, mut squares, mut products) = (0_i128, 0_i128, 0_i128, 0_i128);
-    for (sample, used) in recent.iter().zip(without_burst(recent)) {
+    let (burst_at, excess) = burst(recent)?;
+    for (at, sample) in recent.iter().enumerate() {
+        let used = used(*sample).saturating_sub(if at > burst_at { excess } else { 0 });
         let t = i128::from(sample.at.since(horizon).as_seconds());
         times = times.saturating_add(t);
         amounts = amounts.saturating_add(used);
@@ -72,44 +74,30 @@ struct Change {
 }
 
 impl Change {
-    fn is_quicker_than(self, other: Self) -> bool {
-        self.bytes.saturating_mul(other.seconds) > other.bytes.saturating_mul(self.seconds)
+    /// Orders by pace.
+    fn pace(self, other: Self) -> Ordering {
+        self.bytes.saturating_mul(other.seconds).cmp(&other.bytes.saturating_mul(self.seconds))
     }
 }
 
-/// Used bytes, where the quickest rise is taken to be no quicker than the second quickest: a new WAL segment after a
-/// promotion or the end of a bulk load fills nothing by itself, and seen once says nothing of what follows.
-fn without_burst(samples: &[Sample]) -> Vec<i128> {
-    let used = |sample: &Sample| i128::from(share::used(*sample).get());
-    let mut changes: Vec<Change> = samples
-        .windows(2)
-        .filter_map(|pair| {
-            let [before, after] = pair else { return None };
-            let seconds = i128::from(after.at.since(before.at).as_seconds()).max(1);
-            Some(Change { bytes: used(after).saturating_sub(used(before)), seconds })
-        })
-        .collect();
-    let quickest = |skipped: Option<usize>| {
-        let others = changes.iter().enumerate().filter(move |(at, _)| Some(*at) != skipped);
-        others.fold(None::<(usize, Change)>, |best, (at, change)| match best {
-            Some((_, best_so_far)) if !change.is_quicker_than(best_so_far) => best,
-            _ => Some((at, *change)),
-        })
+/// After which sample the quickest rise came, and by how much it was quicker than the second quickest: a new WAL segment
+/// after a promotion or the end of a bulk load fills nothing by itself, and seen once says nothing of what follows.
+fn burst(samples: &[Sample]) -> Option<(usize, i128)> {
+    let change = |pair: &[Sample]| {
+        let [before, after] = pair else { return None };
+        let seconds = i128::from(after.at.since(before.at).as_seconds()).max(1);
+        Some(Change { bytes: used(*after).saturating_sub(used(*before)), seconds })
     };
-    let burst = quickest(None);
-    let second = quickest(burst.map(|(at, _)| at)).map(|(_, change)| change);
-    if let (Some((at, _)), Some(second)) = (burst, second)
-        && let Some(change) = changes.get_mut(at)
-    {
-        let alike = second.bytes.saturating_mul(change.seconds).checked_div(second.seconds);
-        change.bytes = change.bytes.min(alike.unwrap_or(change.bytes).max(0));
-    }
-    let start = samples.first().map_or(0, used);
-    let rest = changes.iter().scan(start, |sum, change| {
-        *sum = sum.saturating_add(change.bytes);
-        Some(*sum)
-    });
-    core::iter::once(start).chain(rest).collect()
+    let changes = || samples.windows(2).filter_map(change).enumerate();
+    let (at, quickest) = changes().max_by(|(_, one), (_, other)| one.pace(*other))?;
+    let others = changes().filter(|(other, _)| *other != at).map(|(_, change)| change);
+    let second = others.max_by(|one, other| one.pace(*other))?;
+    let alike = second.bytes.saturating_mul(quickest.seconds).checked_div(second.seconds)?;
+    Some((at, quickest.bytes.saturating_sub(alike.max(0)).max(0)))
+}
+
+fn used(sample: Sample) -> i128 {
+    i128::from(share::used(sample).get())
 }
 
 /// Time from the newest sample until nothing is available, at the present rate.
