@@ -45,13 +45,24 @@ impl EventKind {
     }
 }
 
-/// A growth was started (or was made by somebody else: `cause` External).
+/// A growth was started (or was made by somebody else: `cause` External), or a shrink.
 pub fn growth_started(volume: &VolumeName, cause: Cause, from: Bytes, to: Bytes) -> EventText {
     let kind = match cause {
-        Cause::Planned | Cause::External => EventKind::Normal,
+        Cause::Planned | Cause::External | Cause::Shrink => EventKind::Normal,
         Cause::Emergency => EventKind::Warning,
     };
-    text(kind, ReasonName::GrowthStarted, prose::growth_started(volume, cause, from, to))
+    let reason = if cause == Cause::Shrink { ReasonName::ShrinkStarted } else { ReasonName::GrowthStarted };
+    text(kind, reason, prose::growth_started(volume, cause, from, to))
+}
+
+/// Every instance has the smaller claim.
+pub fn shrink_completed(volume: &VolumeName, from: Bytes, to: Bytes) -> EventText {
+    text(EventKind::Normal, ReasonName::ShrinkCompleted, prose::shrink_completed(volume, from, to))
+}
+
+/// A shrink ended at the size it began with.
+pub fn shrink_turned_back(volume: &VolumeName, from: Bytes) -> EventText {
+    text(EventKind::Warning, ReasonName::ShrinkTurnedBack, prose::shrink_turned_back(volume, from))
 }
 
 /// A growth was seen complete.

@@ -33,5 +33,11 @@ pub use v1alpha1::{DynamicStorage, DynamicStorageSpec, DynamicStorageStatus};
 /// The finalizer by which headroom gets to raise the Cluster's sizes before a DynamicStorage goes (design §4).
 pub const FINALIZER: &str = "headroom.dev/release";
 
+/// The annotation by which CNPG is told to make an instance anew (experimental in CNPG 1.30).
+pub const UNRECOVERABLE: &str = "alpha.cnpg.io/unrecoverable";
+
+/// headroom's own annotation beside it: the number of the shrink that wants it, so that a forgotten one is known as ours.
+pub const REPLACED_BY: &str = "headroom.dev/replaced-by";
+
 /// The field manager of everything that headroom writes.
 pub const FIELD_MANAGER: &str = "headroom";

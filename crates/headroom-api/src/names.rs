@@ -3,7 +3,7 @@
 use headroom_core::{
     ledger::Cause,
     observation::{ObstacleCause, Suspension},
-    report::{Notice, Reason, State},
+    report::{Notice, Reason, ShrinkReason, State},
 };
 
 macro_rules! words {
@@ -132,8 +132,66 @@ words!(
         Advising => "Advising",
         /// headroom lets go of the Cluster.
         Releasing => "Releasing",
-        /// This version does not shrink.
-        ShrinkNotYet => "ShrinkNotYet",
+        /// A shrink would begin, and nothing is changed.
+        ShrinkAdvised => "ShrinkAdvised",
+        /// The window is shorter than a copy.
+        WindowTooShort => "WindowTooShort",
+        /// The last shrink was within seven days.
+        ShrunkRecently => "ShrunkRecently",
+        /// Too few replicas without a further instance.
+        NeedsSurge => "NeedsSurge",
+        /// A single instance may not be switched over.
+        NeedsSwitchoverConsent => "NeedsSwitchoverConsent",
+        /// A person is asked to promote.
+        PromoteByHand => "PromoteByHand",
+        /// The Cluster is not fit for the next step.
+        ClusterNotHealthy => "ClusterNotHealthy",
+        /// The next step waits for a second look.
+        ShrinkConfirming => "ShrinkConfirming",
+        /// What a shrink must know cannot be read.
+        FactsUnknown => "FactsUnknown",
+        /// A node of the Cluster is cordoned.
+        NodeCordoned => "NodeCordoned",
+        /// A Backup runs.
+        BackupRunning => "BackupRunning",
+        /// WAL archiving fails, and a shrink waits for it.
+        ArchivingBroken => "ArchivingBroken",
+        /// New replicas are made from snapshots.
+        ReplicasComeFromSnapshots => "ReplicasComeFromSnapshots",
+        /// A claim that headroom does not size would be born smaller.
+        NewClaimsTooSmall => "NewClaimsTooSmall",
+        /// No replica follows closely enough.
+        ReplicaBehind => "ReplicaBehind",
+        /// How fast WAL is written is being measured.
+        MeasuringWal => "MeasuringWAL",
+        /// A growth comes first.
+        GrowthFirst => "GrowthFirst",
+        /// A Job makes an instance.
+        JoinRunning => "JoinRunning",
+        /// The usage of a member is not known.
+        UsageUnknown => "UsageUnknown",
+        /// Somebody lowered the number of instances again.
+        SurgeReverted => "SurgeReverted",
+        /// A further instance is added.
+        AddingInstance => "AddingInstance",
+        /// An instance is about to be made anew.
+        ReplacingInstance => "ReplacingInstance",
+        /// An instance is being made.
+        CopyingInstance => "CopyingInstance",
+        /// A replica becomes primary.
+        SwitchingOver => "SwitchingOver",
+        /// An instance goes.
+        RemovingInstance => "RemovingInstance",
+        /// Claims grow back.
+        TurningBack => "TurningBack",
+        /// What a shrink costs and saves.
+        ShrinkPlan => "ShrinkPlan",
+        /// A shrink has started.
+        ShrinkStarted => "ShrinkStarted",
+        /// A shrink was seen complete.
+        ShrinkCompleted => "ShrinkCompleted",
+        /// A shrink has turned back.
+        ShrinkTurnedBack => "ShrinkTurnedBack",
         /// The second opinion refused the plan.
         PlanRefused => "PlanRefused",
         /// Nothing is known yet.
@@ -239,7 +297,40 @@ impl From<&Reason> for ReasonName {
             Reason::Suspended(suspension) => Self::from(*suspension),
             Reason::Paused => Self::Paused,
             Reason::Releasing => Self::Releasing,
-            Reason::ShrinkNotYet => Self::ShrinkNotYet,
+            Reason::Shrink(reason) => Self::from(reason),
+        }
+    }
+}
+
+impl From<&ShrinkReason> for ReasonName {
+    fn from(reason: &ShrinkReason) -> Self {
+        match reason {
+            ShrinkReason::Advised => Self::ShrinkAdvised,
+            ShrinkReason::WindowTooShort { .. } => Self::WindowTooShort,
+            ShrinkReason::Rests { .. } => Self::ShrunkRecently,
+            ShrinkReason::NeedsSurge => Self::NeedsSurge,
+            ShrinkReason::NeedsConsent => Self::NeedsSwitchoverConsent,
+            ShrinkReason::PromoteByHand(_) => Self::PromoteByHand,
+            ShrinkReason::NotHealthy(_) => Self::ClusterNotHealthy,
+            ShrinkReason::Confirming => Self::ShrinkConfirming,
+            ShrinkReason::FactsUnknown => Self::FactsUnknown,
+            ShrinkReason::NodeCordoned(_) => Self::NodeCordoned,
+            ShrinkReason::BackupRunning => Self::BackupRunning,
+            ShrinkReason::ArchiverFailing => Self::ArchivingBroken,
+            ShrinkReason::FromSnapshots => Self::ReplicasComeFromSnapshots,
+            ShrinkReason::BornSmaller(_) => Self::NewClaimsTooSmall,
+            ShrinkReason::Behind(_) => Self::ReplicaBehind,
+            ShrinkReason::MeasuringWal => Self::MeasuringWal,
+            ShrinkReason::Busy => Self::GrowthFirst,
+            ShrinkReason::JobRunning(_) => Self::JoinRunning,
+            ShrinkReason::UsageUnknown(_) => Self::UsageUnknown,
+            ShrinkReason::SurgeReverted { .. } => Self::SurgeReverted,
+            ShrinkReason::AddingInstance => Self::AddingInstance,
+            ShrinkReason::Replacing(_) => Self::ReplacingInstance,
+            ShrinkReason::Copying => Self::CopyingInstance,
+            ShrinkReason::SwitchingOver(_) => Self::SwitchingOver,
+            ShrinkReason::RemovingInstance => Self::RemovingInstance,
+            ShrinkReason::TurningBack(_) => Self::TurningBack,
         }
     }
 }
@@ -273,7 +364,7 @@ impl From<Suspension> for ReasonName {
 impl From<&Notice> for ReasonName {
     fn from(notice: &Notice) -> Self {
         match notice {
-            Notice::ShrinkNotYet => Self::ShrinkNotYet,
+            Notice::ShrinkPlan { .. } => Self::ShrinkPlan,
             Notice::MemberNeedsRebuild(_) => Self::MemberNeedsRebuild,
             Notice::ClusterSizeBehind { .. } => Self::ClusterSizeBehind,
             Notice::ArchiverFailing { .. } => Self::ArchiverFailing,
@@ -309,12 +400,15 @@ pub const fn cause(cause: Cause) -> &'static str {
         Cause::Planned => "Planned",
         Cause::Emergency => "Emergency",
         Cause::External => "External",
+        Cause::Shrink => "Shrink",
     }
 }
 
 /// The cause of a word.
 pub fn cause_from_word(word: &str) -> Option<Cause> {
-    [Cause::Planned, Cause::Emergency, Cause::External].into_iter().find(|each| cause(*each) == word)
+    [Cause::Planned, Cause::Emergency, Cause::External, Cause::Shrink]
+        .into_iter()
+        .find(|each| cause(*each) == word)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! minutes"; times are absolute.
 
 mod reason;
+pub(crate) mod shrink;
 
 use std::collections::BTreeMap;
 
@@ -40,9 +41,10 @@ pub enum Standing {
 pub fn standing(volume: &VolumeReport) -> Standing {
     match &volume.reason {
         Reason::EnoughFree => by_state(volume.state, Standing::Fine),
-        Reason::OutsideWindow | Reason::Confirming | Reason::PlannedBudgetSpent | Reason::ShrinkNotYet => {
+        Reason::OutsideWindow | Reason::Confirming | Reason::PlannedBudgetSpent => {
             by_state(volume.state, Standing::Waiting)
         }
+        Reason::Shrink(reason) => by_state(volume.state, shrink::standing(reason)),
         Reason::NoUsage => Standing::Unknown,
         Reason::Repairing(_)
         | Reason::WaitingForCanary(_)
@@ -99,8 +101,8 @@ pub fn reason(name: &VolumeName, reason: &Reason) -> String {
 /// A notice.
 pub fn notice(notice: &Notice) -> String {
     match notice {
-        Notice::ShrinkNotYet => {
-            "shrink.enabled is set; this version reports and grows, it does not shrink yet".to_owned()
+        Notice::ShrinkPlan { to, copies, bytes, minutes, saving } => {
+            shrink::plan(*to, *copies, *bytes, *minutes, *saving)
         }
         Notice::MemberNeedsRebuild(instance) => format!(
             "{instance} failed over on a full volume and may not come back by itself: if it stays unready after its \
@@ -225,12 +227,27 @@ pub fn growth_started(name: &VolumeName, cause: Cause, from: Bytes, to: Bytes) -
                 "{name} was grown from {from} to {to} by somebody else; it counts towards the day's budget"
             )
         }
+        Cause::Shrink => format!(
+            "{name} shrinks from {from} to {to}: far more than targetBuffer is free; instances are replaced one by one"
+        ),
     }
 }
 
 /// A growth was seen complete.
 pub fn growth_completed(name: &VolumeName, from: Bytes, to: Bytes) -> String {
     format!("{name} has grown from {from} to {to}; every mounted claim has the new size")
+}
+
+/// Every instance has the smaller claim.
+pub fn shrink_completed(name: &VolumeName, from: Bytes, to: Bytes) -> String {
+    format!("{name} has shrunk from {from} to {to}; every instance was replaced")
+}
+
+/// A shrink ended at the size it began with.
+pub fn shrink_turned_back(name: &VolumeName, from: Bytes) -> String {
+    format!(
+        "the shrink of {name} turned back: every claim has {from} again; the next one may begin in seven days"
+    )
 }
 
 /// A growth was stopped.

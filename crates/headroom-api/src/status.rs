@@ -7,6 +7,7 @@
 mod clip;
 mod conditions;
 mod digest;
+mod operation;
 mod read;
 mod volume;
 
@@ -44,6 +45,7 @@ pub fn write_refusal(
         conditions: conditions::of_refusal(refusal, generation),
         storage_sizing: previous.and_then(|status| status.storage_sizing.clone()),
         operation: previous.and_then(|status| status.operation.clone()),
+        last_shrink_at: previous.and_then(|status| status.last_shrink_at.clone()),
     };
     conditions::date(&mut status.conditions, previous, now);
     status
@@ -51,7 +53,7 @@ pub fn write_refusal(
 
 /// The status without transition times: what a digest is taken of.
 fn render(record: &Record, report: &Report) -> DynamicStorageStatus {
-    let Record { sequence, volumes: recorded } = record;
+    let Record { sequence, volumes: recorded, shrink, shrunk_at } = record;
     let Report { generation, volumes: reported, wal, cluster: _ } = report;
     let mut sizing = StorageSizing {
         last_action_id: Some(i64::from(*sequence)),
@@ -63,7 +65,8 @@ fn render(record: &Record, report: &Report) -> DynamicStorageStatus {
     names.sort_unstable();
     names.dedup();
     for name in names {
-        let volume = volume::render(name, recorded.get(name), reported.get(name));
+        let mut volume = volume::render(name, recorded.get(name), reported.get(name));
+        volume.size_at_birth = shrink.as_ref().and_then(|shrink| operation::size_at_birth(shrink, name));
         match name {
             VolumeName::Data => sizing.data = Some(volume),
             VolumeName::Tablespace(tablespace) => {
@@ -76,7 +79,8 @@ fn render(record: &Record, report: &Report) -> DynamicStorageStatus {
         observed_generation: Some(signed(*generation)),
         conditions: conditions::of_report(report),
         storage_sizing: Some(sizing),
-        operation: None,
+        operation: shrink.as_ref().map(operation::render),
+        last_shrink_at: shrunk_at.map(crate::time::to_text),
     }
 }
 

@@ -3,11 +3,13 @@
 //! Enumerations of the spec are Rust enums (the schema guards them); the status is decoded leniently, word by word, by
 //! [`crate::status::read`], so that a word of a newer version is an answer and not a dead watch.
 
+mod operation;
 mod quantity;
 mod rules;
 mod spec;
 mod status;
 
+pub use operation::{OperationStatus, OperationVolume, OriginalInstance, VictimStatus};
 pub use quantity::Quantity;
 pub use rules::root_rules;
 pub use spec::{
@@ -16,5 +18,5 @@ pub use spec::{
 };
 pub use status::{
     ActionStatus, BudgetStatus, Condition, DynamicStorageStatus, GrowthStatus, InstanceSize, NextSlots,
-    NoticeStatus, OperationStatus, StorageSizing, TablespaceStatus, UsageStatus, VolumeStatus, WindowStatus,
+    NoticeStatus, StorageSizing, TablespaceStatus, UsageStatus, VolumeStatus, WindowStatus,
 };

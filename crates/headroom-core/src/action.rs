@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use crate::{
     Bytes,
     names::{InstanceName, ObjectId, Text, Version, VolumeName},
+    witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
 };
 
 /// One effect on the world; each is one request to the API server.
@@ -18,6 +19,29 @@ pub enum Action {
     AddFinalizer(ObjectId, Version),
     /// Take it off: the object may go.
     RemoveFinalizer(ObjectId, Version),
+    /// Take headroom's mark off a pod: CNPG would delete the instance as soon as it may.
+    Withdraw(Withdraw),
+    /// Have an instance made anew.
+    Destroy(Destroy),
+    /// Switch over.
+    Promote(Promote),
+    /// Set the number of instances.
+    SetInstances(SetInstances),
+    /// Delete the Job that makes an instance.
+    DeleteJob(DeleteJob),
+    /// Delete a claim in which no instance ever ran.
+    DiscardClaim(DiscardClaim),
+}
+
+/// Take the annotation off a pod that headroom has put on, with uid and version as preconditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdraw {
+    /// Whose pod.
+    pub instance: InstanceName,
+    /// The pod.
+    pub pod: ObjectId,
+    /// The version that was read.
+    pub version: Version,
 }
 
 /// Raise one claim: a JSON patch with `test` on the uid and on the textual old request (design §3 invariant 5).

@@ -18,6 +18,7 @@ mod preflight;
 mod release;
 mod remember;
 mod repair;
+mod shrink;
 mod size;
 mod volume;
 mod wal;
@@ -35,7 +36,7 @@ use crate::{
     decision::{Attention, Lane},
     names::VolumeName,
     policy::Mode,
-    report::{ClusterVerdict, Reason, State},
+    report::{ClusterVerdict, Notice, Reason, State},
 };
 
 /// Decides what should be recorded, done and told.
@@ -43,25 +44,70 @@ use crate::{
 /// Pure and total. Where the record differs from the one given, it is written before any action: the actions are those
 /// that follow once it is written. Deciding again after all of it is done asks for nothing more.
 pub fn decide(policy: &Policy, seen: &Observation, record: &Record, now: Timestamp) -> Decision {
-    let rest = at_rest(policy, seen);
+    let rest = at_rest(policy, seen, record);
     let mut numbers = Numbers(record.sequence);
     let mut decided: BTreeMap<VolumeName, Decided> = BTreeMap::new();
     for (name, rules) in &policy.volumes {
         let before = record.volumes.get(name);
         let volume = match &rest {
             Some((_, state, reason)) => resting(rules, name, seen, before, now, (*state, reason.clone())),
-            None => volume::volume(policy, name, rules, seen, before, &mut numbers, now),
+            None => volume::volume(policy, name, rules, seen, record, &mut numbers, now),
         };
         decided.insert(name.clone(), volume);
     }
-    let mut after = Record { sequence: numbers.0, volumes: record.volumes.clone() };
+    let mut after = Record {
+        sequence: numbers.0,
+        volumes: record.volumes.clone(),
+        shrink: record.shrink.clone(),
+        shrunk_at: record.shrunk_at,
+    };
     for (name, volume) in &decided {
         if let Some(kept) = &volume.record {
             after.volumes.insert(name.clone(), kept.clone());
         }
     }
-    let actions = actions(policy, seen, &after, &decided, rest.is_some());
-    assemble(policy, seen, now, Parts { after, decided, actions, rest })
+    let scene = shrink::Scene { policy, seen, decided: &decided, now };
+    let mut passed = match &rest {
+        Some(_) => shrink::rest(&scene, &mut after),
+        None => shrink::pass(&scene, &mut after, &mut numbers),
+    };
+    let plans = if rest.is_some() { Vec::new() } else { shrink::plans(&scene, &after) };
+    tell(&mut decided, core::mem::take(&mut passed.told), plans);
+    let actions = actions(policy, seen, &after, (&decided, &passed), rest.is_some());
+    assemble(policy, seen, now, Parts { after, decided, actions, rest, passed })
+}
+
+/// What a shrink has to say of a volume; an emergency and what forbids all change say more.
+fn tell(
+    decided: &mut BTreeMap<VolumeName, Decided>,
+    told: BTreeMap<VolumeName, (State, Reason)>,
+    plans: Vec<(VolumeName, Notice)>,
+) {
+    for (name, (state, reason)) in told {
+        let Some(volume) = decided.get_mut(&name) else { continue };
+        match volume.report.state {
+            State::Balanced
+            | State::Growing
+            | State::PendingGrowth
+            | State::PendingShrink
+            | State::Shrinking
+            | State::WaitingForUsage => {
+                volume.report.state = state;
+                volume.report.reason = reason;
+            }
+            State::Emergency
+            | State::AtLimit
+            | State::BudgetExhausted
+            | State::Blocked
+            | State::Suspended
+            | State::Paused => {}
+        }
+    }
+    for (name, plan) in plans {
+        if let Some(volume) = decided.get_mut(&name) {
+            volume.report.notices.push(plan);
+        }
+    }
 }
 
 struct Parts {
@@ -69,11 +115,14 @@ struct Parts {
     decided: BTreeMap<VolumeName, Decided>,
     actions: Vec<Action>,
     rest: Option<(ClusterVerdict, State, Reason)>,
+    passed: shrink::Passed,
 }
 
-/// Why the whole Cluster is left alone at present, most binding first.
-fn at_rest(policy: &Policy, seen: &Observation) -> Option<(ClusterVerdict, State, Reason)> {
-    if seen.storage.deleting {
+/// Why the whole Cluster is left alone at present, most binding first. A shrink that runs when the object is deleted is
+/// ended first, unless nothing may be changed.
+fn at_rest(policy: &Policy, seen: &Observation, record: &Record) -> Option<(ClusterVerdict, State, Reason)> {
+    let ending = record.shrink.is_some() && policy.mode == Mode::Apply && seen.cluster.suspended.is_none();
+    if seen.storage.deleting && !ending {
         return Some((ClusterVerdict::Releasing, State::Suspended, Reason::Releasing));
     }
     if let Some(why) = seen.cluster.suspended {
@@ -90,14 +139,15 @@ fn actions(
     policy: &Policy,
     seen: &Observation,
     record: &Record,
-    decided: &BTreeMap<VolumeName, Decided>,
+    (decided, passed): (&BTreeMap<VolumeName, Decided>, &shrink::Passed),
     at_rest: bool,
 ) -> Vec<Action> {
-    if seen.storage.deleting {
-        return release::release(policy, seen, record);
+    let first = || passed.first.iter().cloned();
+    if seen.storage.deleting && at_rest {
+        return first().chain(release::release(policy, seen, record)).collect();
     }
     if at_rest || policy.mode != Mode::Apply {
-        return Vec::new();
+        return first().collect();
     }
     let mut resizes: Vec<&(Lane, Resize)> =
         decided.values().flat_map(|volume| volume.actions.iter()).collect();
@@ -105,32 +155,42 @@ fn actions(
     let urgent = resizes.iter().take_while(|(lane, _)| *lane <= Lane::Emergency).count();
     let (urgent, others) = resizes.split_at_checked(urgent).unwrap_or((&[], &[]));
     let resize = |(_, resize): &&(Lane, Resize)| Action::Resize(resize.clone());
-    let mut list: Vec<Action> = urgent.iter().map(resize).collect();
-    list.extend(release::guard(policy, seen));
+    let mut list: Vec<Action> = first().chain(urgent.iter().map(resize)).collect();
+    if !seen.storage.deleting {
+        list.extend(release::guard(policy, seen));
+    }
     list.extend(others.iter().map(resize));
     list.extend(release::follow(policy, seen, record));
+    list.extend(passed.next.clone());
     list
 }
 
 /// Puts the answer together.
 fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -> Decision {
-    let Parts { after, decided, actions, rest } = parts;
+    let Parts { after, decided, actions, rest, passed } = parts;
+    let runs = after.shrink.is_some();
     let cluster = match (&rest, policy.mode) {
         (Some((verdict, _, _)), _) => verdict.clone(),
         (None, Mode::Advise) => ClusterVerdict::Advising,
         (None, Mode::Apply | Mode::Paused) => ClusterVerdict::Fine,
     };
     let wal_edges = wal::edges(seen);
-    let edges = decided.values().flat_map(|volume| volume.edges.iter().copied()).chain(wal_edges);
+    let edges =
+        decided.values().flat_map(|volume| volume.edges.iter().copied()).chain(wal_edges).chain(passed.edges);
     let wal = wal::report(seen, now);
     let wal_need = if rest.is_some() { None } else { wal::need(seen, wal.as_ref(), now) };
-    let needs = decided.values().filter_map(|volume| volume.need).chain(wal_need).min();
+    let needs = decided.values().filter_map(|volume| volume.need).chain(wal_need).chain(passed.need).min();
     Decision {
         wake: edges.filter(|edge| *edge > now).min(),
         // What one volume must know never holds up what another may do.
         needs: needs.filter(|_| actions.is_empty()),
         attention: Attention {
-            lane: decided.values().map(|volume| volume.lane).min().unwrap_or(Lane::Look),
+            lane: decided
+                .values()
+                .map(|volume| volume.lane)
+                .chain(runs.then_some(Lane::Running))
+                .min()
+                .unwrap_or(Lane::Look),
             time_to_full: decided.values().filter_map(|volume| volume.time_to_full).min(),
             poll: decided.values().map(|volume| volume.poll).min().unwrap_or(POLL_CALM),
         },

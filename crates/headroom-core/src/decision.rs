@@ -29,6 +29,8 @@ pub enum Need {
     Quorum,
     /// WAL facts from the primary's status endpoint.
     Wal,
+    /// Jobs, nodes, Backups and replication: what only a shrink must know.
+    Survey,
 }
 
 /// Urgency, most urgent first: the agenda's order.

@@ -25,7 +25,7 @@ pub struct LedgerEntry {
     pub cause: Cause,
     /// Effective size before.
     pub from: Bytes,
-    /// Effective size wanted.
+    /// Effective size wanted: larger than `from` but for [`Cause::Shrink`].
     pub to: Bytes,
     /// When the intent was recorded.
     pub started: Timestamp,
@@ -42,6 +42,8 @@ pub enum Cause {
     Emergency,
     /// Somebody else raised the claims; observed and counted (rule 6).
     External,
+    /// Far more is free than the buffer, and the space is given back (design §6).
+    Shrink,
 }
 
 /// How an action ended.

@@ -45,6 +45,7 @@ pub mod report;
 pub mod time;
 pub mod usage;
 pub mod window;
+pub mod witness;
 
 pub use action::Action;
 pub use bytes::Bytes;

@@ -4,6 +4,7 @@
 mod actions;
 mod growth;
 mod ledger;
+mod shrink;
 mod sizes;
 
 use alloc::vec::Vec;
@@ -41,13 +42,14 @@ pub fn lint(
     let mut case = Case { policy, seen, before, decision, now, findings: Vec::new() };
     actions::check(&mut case);
     sizes::check(&mut case);
+    shrink::check(&mut case);
     if decision.record.sequence < before.sequence {
         case.object("SequenceDecreased");
     }
     for (name, earlier) in &before.volumes {
         match decision.record.volumes.get(name) {
             None => case.object("VolumeForgotten"),
-            Some(later) if later.effective < earlier.effective => case.object("EffectiveDecreased"),
+            Some(later) if later.effective < earlier.effective => shrink::lowered(&mut case, name, later),
             Some(_) => {}
         }
     }

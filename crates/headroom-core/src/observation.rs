@@ -10,6 +10,10 @@ use crate::{
     window::Windows,
 };
 
+pub use survey::{JobSeen, ReplicationSeen, Survey, SurveySeen};
+
+mod survey;
+
 /// Everything `decide` may look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -73,6 +77,42 @@ pub struct ClusterSeen {
     pub suspended: Option<Suspension>,
     /// Instances fenced by annotation.
     pub fenced: Fenced,
+    /// What CNPG counts in its status.
+    pub census: Census,
+    /// What its spec says of replacing and promoting instances.
+    pub conduct: Conduct,
+}
+
+/// What CNPG counts in `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// `status.instances`.
+    pub instances: u32,
+    /// Claims under `danglingPVC`, `initializingPVC` and `unusablePVC`.
+    pub loose_claims: u32,
+}
+
+/// What the Cluster's spec says of replacing and promoting instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "settings of CloudNativePG, each of its own")]
+pub struct Conduct {
+    /// `primaryUpdateStrategy: supervised`: a person switches over.
+    pub supervised: bool,
+    /// `nodeMaintenanceWindow.inProgress`.
+    pub maintained: bool,
+    /// `replica.enabled`: a replica cluster.
+    pub follows: bool,
+    /// Backups by volume snapshot are set up: CNPG makes replicas from them.
+    pub snapshots: bool,
+    /// Standbys that every commit waits for (`postgresql.synchronous.number`).
+    pub synchronous: u32,
+}
+
+impl Conduct {
+    /// CNPG's defaults.
+    pub const fn plain() -> Self {
+        Self { supervised: false, maintained: false, follows: false, snapshots: false, synchronous: 0 }
+    }
 }
 
 /// One volume in the Cluster's spec.
@@ -157,6 +197,21 @@ pub struct PodSeen {
     pub container: ContainerSeen,
     /// The newest termination of container `postgres` (state, else last state).
     pub last_exit: Option<ContainerExit>,
+    /// Its version, the precondition of a write to it.
+    pub version: Version,
+    /// Whether CNPG is told to make the instance anew.
+    pub mark: Mark,
+}
+
+/// Annotation `alpha.cnpg.io/unrecoverable` of an instance pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Absent.
+    None,
+    /// There, with headroom's own annotation beside it.
+    Ours,
+    /// There, put on by somebody else.
+    Foreign,
 }
 
 /// State of container `postgres`.
@@ -288,6 +343,11 @@ pub struct Evidence {
     pub wal: Option<WalSeen>,
     /// Nodes whose kubelet did not answer, with its words. Lost: the next poll. Old: replaced by the next poll.
     pub silent_nodes: BTreeMap<NodeName, Text>,
+    /// What only a shrink must know. Lost: read again. Old: `at` says so.
+    pub survey: Option<SurveySeen>,
+    /// Since when nothing of the Cluster, its pods and its claims was seen to change. Lost: counts from now, which only
+    /// delays a shrink. Old: any change moves it.
+    pub steady_since: Option<Timestamp>,
 }
 
 impl Evidence {
@@ -300,6 +360,8 @@ impl Evidence {
             grown_since: BTreeMap::new(),
             wal: None,
             silent_nodes: BTreeMap::new(),
+            survey: None,
+            steady_since: None,
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct VolumePolicy {
     pub budget: Budget,
     /// What to do when the volume is nearly full.
     pub emergency: EmergencyPolicy,
-    /// Whether and how to shrink. Held and reported; not acted on yet.
+    /// Whether and how to shrink.
     pub shrink: ShrinkPolicy,
     /// Grow on schedule even while WAL piles up behind a fault (design §5 rule 8).
     pub acknowledge_wal_risk: bool,
@@ -100,7 +100,7 @@ pub struct ShrinkPolicy {
 /// Whether a shrink adds an instance first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Surge {
-    /// Unless enough redundancy remains and the user allowed it.
+    /// headroom decides: always, in this version.
     Auto,
     /// Always.
     Always,

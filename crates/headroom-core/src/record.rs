@@ -9,6 +9,10 @@ use crate::{
     usage::Sample,
 };
 
+pub use shrink::{Condemned, Course, Shrink, ShrinkSizes, Surging, TurnedBack};
+
+mod shrink;
+
 /// What headroom must not forget about one Cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -17,6 +21,19 @@ pub struct Record {
     /// One entry per volume that has ever been seen with a bound claim. Lost: rebuilt from the claims (design §4).
     /// Old: repair restores what the claims lack.
     pub volumes: BTreeMap<VolumeName, VolumeRecord>,
+    /// The running shrink of the whole Cluster. Lost: what is left of it is smaller claims, which repair raises, a
+    /// further instance, which nothing removes, and perhaps a mark on a pod, which is withdrawn. Old: its end is seen
+    /// from the claims.
+    pub shrink: Option<Shrink>,
+    /// When the last shrink ended, well or not. Lost: the next one may begin within seven days. Old: as lost.
+    pub shrunk_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// Nothing is remembered.
+    pub const fn empty() -> Self {
+        Self { sequence: 0, volumes: BTreeMap::new(), shrink: None, shrunk_at: None }
+    }
 }
 
 /// The durable part of one volume.

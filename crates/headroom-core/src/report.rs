@@ -10,6 +10,10 @@ use crate::{
     observation::{ObstacleCause, Suspension},
 };
 
+pub use shrink::{ShrinkReason, Unhealthy};
+
+mod shrink;
+
 /// The report of one decision. It has no gauge that changes between edges (usage, "in 3 minutes").
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an unread report is not actionable"]
@@ -208,15 +212,26 @@ pub enum Reason {
     Paused,
     /// The object is being deleted.
     Releasing,
-    /// `shrink.enabled`, and this version does not shrink yet.
-    ShrinkNotYet,
+    /// What a shrink does, or waits for.
+    Shrink(ShrinkReason),
 }
 
 /// What else people should know about a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// `shrink.enabled` is set; this version does not shrink yet.
-    ShrinkNotYet,
+    /// What a shrink would do: told before anybody agrees, and while it waits.
+    ShrinkPlan {
+        /// The new size.
+        to: Bytes,
+        /// How often the whole database is copied.
+        copies: u32,
+        /// What is copied in all, rounded up to whole GiB so that it changes rarely.
+        bytes: Bytes,
+        /// How long that takes, rounded up to five minutes.
+        minutes: u32,
+        /// What is saved over all instances.
+        saving: Bytes,
+    },
     /// A former primary that failed over on a full disk may need a rebuild, not a growth.
     MemberNeedsRebuild(InstanceName),
     /// The Cluster's spec size is below what new replicas will need; `syncClusterSize` is how to change that.

@@ -158,6 +158,8 @@ impl Profile {
             Wait::Join => limits.join,
             Wait::Upgrade => limits.upgrade,
             Wait::Restore => limits.restore,
+            // Four copies, each with the wait for a checkpoint, and a switchover.
+            Wait::Shrink => limits.join.saturating_mul(6),
             // A slot returns after a day, on every cluster.
             Wait::Slot => 25 * 3_600,
         })
@@ -176,7 +178,7 @@ impl Profile {
 mod tests {
     use super::*;
 
-    const WAITS: [Wait; 15] = [
+    const WAITS: [Wait; 16] = [
         Wait::Ready,
         Wait::Decision,
         Wait::Strike,
@@ -191,6 +193,7 @@ mod tests {
         Wait::Join,
         Wait::Upgrade,
         Wait::Restore,
+        Wait::Shrink,
         Wait::Slot,
     ];
 

@@ -56,9 +56,9 @@ impl Bench {
         match request {
             Request::WriteStatus { key, record, verdict, .. } => {
                 let mut storage = self.stored(&key);
-                storage.digest = digest(record.as_ref(), &verdict, storage.generation);
+                storage.digest = digest(record.as_deref(), &verdict, storage.generation);
                 storage.published = objects::published(&verdict, storage.generation);
-                storage.record = Ok(record.unwrap());
+                storage.record = Ok(*record.unwrap());
                 self.applied(storage)
             }
             Request::Do(key, Action::AddFinalizer(..)) => {
@@ -72,6 +72,7 @@ impl Bench {
                 Response::Read([vec![Seen::Storage(Box::new(storage))], others].concat())
             }
             Request::ReadWal { .. } => Response::Wal(None),
+            Request::Survey { .. } => Response::Survey(None),
             Request::Do(..) => panic!("nothing has to change: {request:?}"),
         }
     }

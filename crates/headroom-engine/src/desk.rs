@@ -67,6 +67,7 @@ pub(crate) struct Flight {
 pub(crate) enum Asked {
     Read,
     Wal,
+    Survey,
     /// The message that goes with the verdict, if it is a refusal.
     Status(Option<NoteKind>),
     Act(Action),
@@ -183,6 +184,7 @@ impl Asked {
         match request {
             Request::ReadCluster(_) => Self::Read,
             Request::ReadWal { .. } => Self::Wal,
+            Request::Survey { .. } => Self::Survey,
             Request::WriteStatus { verdict, .. } => Self::Status(refusal(verdict)),
             Request::Do(_, action) => Self::Act(action.clone()),
         }
@@ -191,7 +193,7 @@ impl Asked {
     /// Whether it changes anything.
     pub(crate) const fn writes(&self) -> bool {
         match self {
-            Self::Read | Self::Wal => false,
+            Self::Read | Self::Wal | Self::Survey => false,
             Self::Status(_) | Self::Act(_) => true,
         }
     }

@@ -225,7 +225,9 @@ impl Index {
         {
             // Another server's WAL: what was read says nothing of it.
             entry.wal = None;
+            entry.survey = None;
         }
+        entry.changes(&put, now);
         sort(put, key, cured).1
     }
 
@@ -273,6 +275,7 @@ impl Index {
         if let Some(kept) = slot {
             entry.claims.insert(name, kept);
         }
+        entry.changes(&put, now);
         let mut taken = sort(put, key, false).1;
         taken.keys.append(&mut left);
         taken
@@ -285,7 +288,9 @@ impl Index {
             entry.touch(Kind::Pod, &name, Touch::There);
         }
         let mut slot = entry.pods.remove(&name);
-        let put = report.put(&mut slot, held, PodHeld::eq, |new, _, _| new);
+        let now = report.now;
+        let put = report.put(&mut slot, held, same::pod, |new, _, _| new);
+        entry.changes(&put, now);
         if let Some(kept) = slot {
             entry.pods.insert(name, kept);
         }
@@ -334,6 +339,7 @@ impl Index {
             Kind::Cluster => {
                 entry.cluster = None;
                 entry.wal = None;
+                entry.survey = None;
             }
             Kind::Claim => {
                 entry.claims.remove(name);
@@ -345,6 +351,15 @@ impl Index {
             Kind::Class => {}
         }
         self.drop_if_empty(key);
+    }
+
+    /// Notes that objects of these Clusters are gone.
+    pub(crate) fn changed(&mut self, taken: &Taken, now: Timestamp) {
+        for key in &taken.keys {
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.changed = Some(now);
+            }
+        }
     }
 
     /// Forgets a Cluster of which nothing is left.
@@ -368,6 +383,15 @@ pub(crate) const fn kind_of(seen: &Seen) -> Kind {
         Seen::Claim { .. } => Kind::Claim,
         Seen::Pod(..) => Kind::Pod,
         Seen::Class { .. } => Kind::Class,
+    }
+}
+
+impl Entry {
+    /// Notes that something of the Cluster changed.
+    fn changes<T>(&mut self, put: &Put<T>, now: Timestamp) {
+        if matches!(put, Put::Changed(_)) {
+            self.changed = Some(now);
+        }
     }
 }
 

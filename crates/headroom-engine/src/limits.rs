@@ -19,7 +19,7 @@ impl Allowance {
     /// The allowance of a request made in this lane.
     pub(crate) const fn of(request: &Request, lane: Lane) -> Self {
         match (request, lane) {
-            (Request::ReadCluster(_) | Request::ReadWal { .. }, _) => Self::Read,
+            (Request::ReadCluster(_) | Request::ReadWal { .. } | Request::Survey { .. }, _) => Self::Read,
             (Request::WriteStatus { .. } | Request::Do(..), Lane::RepairPrimary | Lane::Emergency) => {
                 Self::Urgent
             }

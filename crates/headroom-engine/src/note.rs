@@ -41,6 +41,22 @@ pub enum NoteKind {
         /// To.
         to: Bytes,
     },
+    /// Every instance has the smaller claim.
+    ShrinkCompleted {
+        /// Which volume.
+        volume: VolumeName,
+        /// From.
+        from: Bytes,
+        /// To.
+        to: Bytes,
+    },
+    /// A shrink ended at the size it began with.
+    ShrinkTurnedBack {
+        /// Which volume.
+        volume: VolumeName,
+        /// The size that it began with.
+        from: Bytes,
+    },
     /// A growth was stopped or given up.
     GrowthStopped {
         /// Which volume.

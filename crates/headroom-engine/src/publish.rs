@@ -60,7 +60,15 @@ fn note_of(
     let (from, to) = (entry.from, entry.to);
     let was_running = known.is_none_or(|known| known.outcome == Outcome::Running);
     match (entry.outcome, entry.cause) {
-        (Outcome::Running, cause @ (Cause::Planned | Cause::Emergency)) if known.is_none() => {
+        (Outcome::Completed { .. }, Cause::Shrink) if was_running => {
+            Some(NoteKind::ShrinkCompleted { volume, from, to })
+        }
+        (Outcome::Refunded { .. } | Outcome::Superseded { .. }, Cause::Shrink) if was_running => {
+            Some(NoteKind::ShrinkTurnedBack { volume, from })
+        }
+        (Outcome::Running, cause @ (Cause::Planned | Cause::Emergency | Cause::Shrink))
+            if known.is_none() =>
+        {
             Some(NoteKind::GrowthStarted { volume, cause, from, to })
         }
         (Outcome::Completed { .. }, Cause::Planned | Cause::Emergency) if was_running => {
@@ -83,7 +91,7 @@ fn note_of(
             | Outcome::Completed { .. }
             | Outcome::Refunded { .. }
             | Outcome::Superseded { .. },
-            Cause::Planned | Cause::Emergency | Cause::External,
+            Cause::Planned | Cause::Emergency | Cause::External | Cause::Shrink,
         ) => None,
     }
 }

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use headroom_core::{
     Action, Record,
     names::{ClusterKey, InstanceName, ObjectId, Text, Version},
-    observation::{ObstacleCause, WalFacts},
+    observation::{ObstacleCause, Survey, WalFacts},
     report::Verdict,
 };
 
@@ -15,7 +15,7 @@ use crate::Seen;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// One request. All but [`Request::ReadCluster`] are exactly one wire call; that one only reads.
+/// One request. All but [`Request::ReadCluster`] and [`Request::Survey`] are exactly one wire call; those only read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// A quorum read of the Cluster, its claims, its pods and our object.
@@ -29,6 +29,14 @@ pub enum Request {
         /// Its pod's address.
         address: Text,
     },
+    /// What only a shrink must know: Jobs, nodes, Backups and the status endpoints of the instances. Several calls, which
+    /// only read.
+    Survey {
+        /// Which Cluster.
+        key: ClusterKey,
+        /// Its instances and their pods' addresses.
+        instances: Vec<(InstanceName, Text)>,
+    },
     /// Write the status of the DynamicStorage: record and verdict in one patch with uid and version as preconditions.
     WriteStatus {
         /// Which Cluster.
@@ -38,7 +46,7 @@ pub enum Request {
         /// Its version is a precondition.
         expect: Version,
         /// The durable state; `None` leaves what is stored (unreadable status).
-        record: Option<Record>,
+        record: Option<Box<Record>>,
         /// The verdict.
         verdict: Verdict,
     },
@@ -53,8 +61,12 @@ pub enum Response {
     Read(Vec<Seen>),
     /// What the status endpoint said; `None`: it could not be read.
     Wal(Option<WalFacts>),
+    /// What a survey found; `None`: it could not be made.
+    Survey(Option<Survey>),
     /// Done; the object as it is now.
     Applied(Box<Seen>),
+    /// Done; the answer does not hold the object as it is now.
+    Done,
     /// Refused; nothing was done.
     Refused(Refusal),
     /// Time-out, lost connection, 504, cut body: it may or may not have been done.

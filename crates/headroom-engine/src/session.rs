@@ -121,6 +121,7 @@ impl Standing<'_> {
         match needs {
             Some(Need::Quorum) => return (Next::Ask(Request::ReadCluster(self.key.clone())), false),
             Some(Need::Wal) => return (self.read_wal(case), false),
+            Some(Need::Survey) => return (Next::Ask(self.survey(case)), false),
             None => {}
         }
         for action in actions {
@@ -209,6 +210,14 @@ impl Standing<'_> {
         }
     }
 
+    fn survey(&self, case: &Case<'_>) -> Request {
+        let members = case.seen.members.iter();
+        let instances = members
+            .filter_map(|(name, member)| Some((name.clone(), member.pod.as_ref()?.address.clone()?)))
+            .collect();
+        Request::Survey { key: self.key.clone(), instances }
+    }
+
     /// This request, if what is known is recent enough; else a quorum read.
     fn recently(&self, request: Request) -> Next {
         Next::Ask(if self.recent { request } else { Request::ReadCluster(self.key.clone()) })
@@ -220,7 +229,7 @@ impl Standing<'_> {
             key: self.key.clone(),
             of: meta.id.clone(),
             expect: meta.version.clone(),
-            record,
+            record: record.map(Box::new),
             verdict,
         }
     }
@@ -244,10 +253,19 @@ pub(crate) fn resized(request: &Request) -> Option<&VolumeName> {
         Request::Do(_, Action::Resize(resize)) => Some(&resize.volume),
         Request::Do(
             _,
-            Action::RaiseClusterSizes(_) | Action::AddFinalizer(..) | Action::RemoveFinalizer(..),
+            Action::RaiseClusterSizes(_)
+            | Action::AddFinalizer(..)
+            | Action::RemoveFinalizer(..)
+            | Action::Withdraw(_)
+            | Action::Destroy(_)
+            | Action::Promote(_)
+            | Action::SetInstances(_)
+            | Action::DeleteJob(_)
+            | Action::DiscardClaim(_),
         )
         | Request::ReadCluster(_)
         | Request::ReadWal { .. }
+        | Request::Survey { .. }
         | Request::WriteStatus { .. } => None,
     }
 }

@@ -141,8 +141,13 @@ fn observe(
     around: &Surroundings<'_>,
 ) -> Observation {
     let mut members: BTreeMap<InstanceName, MemberSeen> = BTreeMap::new();
-    let mut evidence =
-        Evidence { obstacles: entry.obstacles.clone(), wal: entry.wal.clone(), ..Evidence::none() };
+    let mut evidence = Evidence {
+        obstacles: entry.obstacles.clone(),
+        wal: entry.wal.clone(),
+        survey: entry.survey.clone(),
+        steady_since: entry.changed,
+        ..Evidence::none()
+    };
     for held in entry.pods.values().map(|kept| &kept.value) {
         let pod = entry.pod_of(&held.instance).cloned();
         if let Some(node) = held.pod.node.as_ref()

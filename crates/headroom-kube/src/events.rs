@@ -110,6 +110,8 @@ pub fn words(note: &NoteKind) -> EventText {
         }
         NoteKind::GrowthCompleted { volume, from, to } => events::growth_completed(volume, *from, *to),
         NoteKind::GrowthStopped { volume, reason } => events::growth_stopped(volume, reason),
+        NoteKind::ShrinkCompleted { volume, from, to } => events::shrink_completed(volume, *from, *to),
+        NoteKind::ShrinkTurnedBack { volume, from } => events::shrink_turned_back(volume, *from),
         NoteKind::Repairing { volume, instance, to } => events::repairing(volume, instance, *to),
         NoteKind::StateEntered { volume, state, reason } => events::state_entered(volume, *state, reason),
         NoteKind::PlanRefused(codes) => events::plan_refused(codes),
@@ -153,8 +155,9 @@ fn about(note: &NoteKind, subjects: &Subjects) -> Vec<(Value, Option<Value>)> {
     };
     match note {
         NoteKind::GrowthStarted { .. } | NoteKind::Repairing { .. } => one(storage, cluster),
-        NoteKind::GrowthCompleted { .. } => one(cluster, storage),
+        NoteKind::GrowthCompleted { .. } | NoteKind::ShrinkCompleted { .. } => one(cluster, storage),
         NoteKind::GrowthStopped { .. }
+        | NoteKind::ShrinkTurnedBack { .. }
         | NoteKind::StateEntered { .. }
         | NoteKind::PlanRefused(_)
         | NoteKind::SessionExhausted

@@ -9,12 +9,13 @@ mod bodies;
 mod call;
 mod plan;
 mod refusal;
+mod replace;
 mod status;
 mod summary;
 
 use std::time::Duration;
 
-use headroom_core::Timestamp;
+use headroom_core::{Timestamp, names::NodeName, observation::Survey};
 use headroom_engine::{Request, Response};
 
 pub use answer::answer;
@@ -47,6 +48,26 @@ impl Executor {
         match planned {
             Plan::Answer(response) => response,
             Plan::Wal(address) => Response::Wal(self.wal.read(address.as_str()).await),
+            Plan::Survey(calls, key, instances) => {
+                let reads = calls.into_iter().map(|call| send(&self.client, call, LIMIT));
+                let asks = instances.iter().map(|(_, address)| self.wal.replication(address.as_str()));
+                let (outcomes, replies) =
+                    futures::future::join(futures::future::join_all(reads), futures::future::join_all(asks))
+                        .await;
+                let facts = replace::surveyed(&key, &outcomes);
+                Response::Survey(facts.map(|(jobs, nodes, backup_running)| {
+                    Survey {
+                        jobs,
+                        cordoned: nodes.iter().map(|node| NodeName::from(node.as_str())).collect(),
+                        backup_running,
+                        replication: instances
+                            .into_iter()
+                            .zip(replies)
+                            .filter_map(|((name, _), reply)| Some((name, reply?)))
+                            .collect(),
+                    }
+                }))
+            }
             Plan::Write(call, expects) => {
                 let outcome = send(&self.client, call, LIMIT).await;
                 answer(&expects, &[outcome], &mut self.known.lock())

@@ -31,8 +31,6 @@ pub fn digest(record: Option<&Record>, verdict: &Verdict, generation: u64) -> u6
             let refusal = Refusal { reason, message: message.as_str(), hint: hint.as_str() };
             status::refusal_digest(&refusal, generation)
         }
-        (None, Verdict::Decided(report)) => {
-            status::digest(&Record { sequence: 0, volumes: std::collections::BTreeMap::new() }, report)
-        }
+        (None, Verdict::Decided(report)) => status::digest(&Record::empty(), report),
     }
 }

@@ -208,7 +208,7 @@ impl LeaseStore {
 
     async fn call(&self, method: Method, path: String, body: String) -> Result<Held, LeaseError> {
         let uri = match method {
-            Method::Get => path,
+            Method::Get | Method::Delete => path,
             Method::Post | Method::MergePatch | Method::JsonPatch => {
                 format!("{path}?fieldManager={FIELD_MANAGER}")
             }

@@ -8,6 +8,7 @@
 mod claim;
 mod class;
 mod cluster;
+mod job;
 mod meta;
 mod node;
 mod pod;
@@ -16,7 +17,8 @@ mod storage;
 
 pub use claim::Claim;
 pub use class::Class;
-pub use cluster::{Cluster, StorageConfiguration, Tablespace};
+pub use cluster::{Cluster, Status as ClusterStatus, StorageConfiguration, Tablespace};
+pub use job::{Backup, Job};
 pub use meta::Head;
 pub use node::Node;
 pub use pod::{Container, ContainerState, Pod, Terminated};

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use headroom_core::{Bytes, Timestamp, names::Text, observation::WalFacts};
+use headroom_core::{
+    Bytes, Timestamp,
+    names::Text,
+    observation::{ReplicationSeen, WalFacts},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -29,12 +33,23 @@ impl WalClient {
 
     /// The WAL facts of the instance at `address`; `None` when they cannot be read.
     pub async fn read(&self, address: &str) -> Option<WalFacts> {
+        let body = self.ask(address).await?;
+        let unreadable = |error: &serde_json::Error| {
+            tracing::debug!("/pg/status of {address} cannot be read: {error}");
+        };
+        parse(&body).inspect_err(unreadable).ok()
+    }
+
+    /// What the instance at `address` says of replication; `None` when it cannot be read.
+    pub async fn replication(&self, address: &str) -> Option<ReplicationSeen> {
+        replication(&self.ask(address).await?)
+    }
+
+    async fn ask(&self, address: &str) -> Option<Vec<u8>> {
         let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
         let uri = format!("https://{host}:{PORT}/pg/status");
         match send(&self.client, Call { method: Method::Get, uri, body: String::new() }, LIMIT).await {
-            Outcome::Answered { status: 200, body, retry_after_s: _ } => parse(&body)
-                .inspect_err(|error| tracing::debug!("/pg/status of {address} cannot be read: {error}"))
-                .ok(),
+            Outcome::Answered { status: 200, body, retry_after_s: _ } => Some(body),
             Outcome::Answered { status, .. } => {
                 tracing::debug!("/pg/status of {address} answered {status}");
                 None
@@ -51,6 +66,11 @@ impl WalClient {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InstanceStatus {
+    is_primary: Option<bool>,
+    #[serde(rename = "timeLineID")]
+    timeline: Option<u64>,
+    is_wal_receiver_active: Option<bool>,
+    replay_lsn: Option<String>,
     current_lsn: Option<String>,
     #[serde(rename = "lastArchivedWALTime")]
     last_archived_wal_time: Option<String>,
@@ -85,6 +105,22 @@ fn parse(body: &[u8]) -> Result<WalFacts, serde_json::Error> {
         archiver_failing_since: failed.filter(|failed| archived.is_none_or(|archived| archived < *failed)),
         ready_segments: status.ready_wal_files.unwrap_or(0),
         slot,
+    })
+}
+
+/// Absent is zero; a position that cannot be read is none, and then nothing follows.
+fn replication(body: &[u8]) -> Option<ReplicationSeen> {
+    let status: InstanceStatus = serde_json::from_slice(body).ok()?;
+    let primary = status.is_primary.unwrap_or(false);
+    let archived = status.last_archived_wal_time.as_deref().and_then(time);
+    let failed = status.last_failed_wal_time.as_deref().and_then(time);
+    let at = if primary { status.current_lsn } else { status.replay_lsn };
+    Some(ReplicationSeen {
+        primary,
+        timeline: status.timeline.unwrap_or(0),
+        receiving: status.is_wal_receiver_active.unwrap_or(false),
+        position: position(at.as_deref()?)?,
+        archiver_failing: failed.is_some_and(|failed| archived.is_none_or(|archived| archived < failed)),
     })
 }
 
@@ -159,6 +195,30 @@ mod tests {
             0,
             Some(("b", 0x20)),
         );
+    }
+
+    #[test]
+    fn a_replica_tells_whether_it_receives_and_how_far_it_is() {
+        let replica =
+            r#"{"timeLineID": 3, "isWalReceiverActive": true, "replayLsn": "1/10", "isPodReady": false}"#;
+        let seen = ReplicationSeen {
+            primary: false,
+            timeline: 3,
+            receiving: true,
+            position: (1 << 32) + 0x10,
+            archiver_failing: false,
+        };
+        assert_eq!(replication(replica.as_bytes()), Some(seen));
+        let primary = r#"{"isPrimary": true, "timeLineID": 3, "currentLsn": "1/20", "lastFailedWALTime": "2026-11-23 08:00:00+00"}"#;
+        let seen = ReplicationSeen {
+            primary: true,
+            receiving: false,
+            position: (1 << 32) + 0x20,
+            archiver_failing: true,
+            ..seen
+        };
+        assert_eq!(replication(primary.as_bytes()), Some(seen));
+        assert_eq!(replication(b"{}"), None);
     }
 
     #[test]

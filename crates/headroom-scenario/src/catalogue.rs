@@ -3,7 +3,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "each row of the table makes a cell or says why there is none")]
 
 use crate::{Topology, scenario::Cell};
-use gated::{EVERY, Gated, STORAGE};
+use gated::{EVERY, Gated, SHRINK, STORAGE, SURGED, SURGES, UNTIL_SMALL};
 
 mod common;
 mod gated;
@@ -23,6 +23,7 @@ mod p1_01;
 mod p1_02;
 mod p1_03;
 mod p1_04;
+mod shrink;
 
 /// A scenario of the matrix.
 enum Row {
@@ -41,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 37] = [
+const ROWS: [Row; 56] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -79,6 +80,25 @@ const ROWS: [Row; 37] = [
     gated("p1_03_volume_snapshots", EVERY, p1_03::restored),
     Row::Plain(p1_04::below),
     Row::Plain(p1_04::at_limit),
+    Row::Plain(shrink::plain),
+    Row::Plain(shrink::without_surge),
+    Row::Plain(shrink::again),
+    Row::Plain(shrink::tablespace),
+    Row::Plain(shrink::wal),
+    Row::Plain(shrink::copies_again),
+    gated("p0_07_failover_during_shrink", SHRINK, shrink::failover),
+    gated("p0_07_primary_pod_during_shrink", SHRINK, shrink::crash),
+    gated("p0_07_switchover_during_shrink", SHRINK, shrink::switchover),
+    gated("p0_08_request_raised_during_shrink", SHRINK, shrink::raised),
+    gated("p0_08_shrink_disabled", SHRINK, shrink::disabled),
+    gated("p0_08_instances_raised_during_shrink", SHRINK, shrink::more),
+    gated("p0_08_instances_lowered_during_shrink", SHRINK, shrink::fewer),
+    gated("shrink_operator_killed", SHRINK, shrink::killed),
+    gated("shrink_cnpg_away", SHRINK, shrink::reconciliation_off),
+    gated("shrink_surge_reverted", SURGED, shrink::reverted),
+    gated("shrink_unschedulable", SURGES, shrink::unschedulable),
+    gated("shrink_emergency", UNTIL_SMALL, shrink::emergency),
+    gated("shrink_object_deleted", UNTIL_SMALL, shrink::deleted),
 ];
 
 /// Every cell of the matrix: scenario by scenario, T1, T2, T3, gate by gate.

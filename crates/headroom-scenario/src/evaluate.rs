@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headroom_core::{
     Bytes,
+    ledger::Cause,
     names::{InstanceName, VolumeName},
     report::State,
 };
@@ -226,10 +227,11 @@ const fn moving(state: State) -> bool {
         State::PendingGrowth
         | State::Growing
         | State::Emergency
-        | State::PendingShrink
         | State::Shrinking
         | State::WaitingForUsage => true,
-        State::Balanced
+        // Space that is given back later is no unrest; a shrink that runs is told by its slot.
+        State::PendingShrink
+        | State::Balanced
         | State::AtLimit
         | State::BudgetExhausted
         | State::Blocked
@@ -249,7 +251,8 @@ fn accepted(view: &View) -> Result<&StorageState, String> {
 
 pub(crate) fn settled(view: &View) -> Result<(), String> {
     for shown in &accepted(view)?.volumes {
-        require(shown.running.is_none() && !moving(shown.state), || {
+        let shrinks = shown.ledger.iter().any(|(cause, _, ended)| *cause == Cause::Shrink && !ended);
+        require(shown.running.is_none() && !moving(shown.state) && !shrinks, || {
             format!("{} is {} ({})", shown.volume, words::state(shown.state), shown.reason)
         })?;
     }

@@ -52,6 +52,8 @@ pub enum Functional {
     Upgraded,
     /// The Cluster wants and has this many instances at the end.
     Instances(u32),
+    /// At no time after the fixture was ready were fewer instances ready than this.
+    ReadyAtLeast(u32),
 }
 
 /// Class 2: storage.
@@ -103,6 +105,10 @@ pub enum Control {
     NoPatchWithin(VolumeName, Duration),
     /// No pod, claim or job was deleted by the operator.
     NoDestructiveAct,
+    /// The operator had exactly this many instances made anew.
+    InstancesReplaced(u32),
+    /// The operator had between these many instances made anew.
+    InstancesReplacedBetween(u32, u32),
     /// A Kubernetes Event with this reason was seen.
     EventSeen(&'static str),
     /// At the end the status shows this state and reason for the volume.

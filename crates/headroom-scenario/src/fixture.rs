@@ -100,6 +100,19 @@ pub struct PolicyFixture {
     pub budget: (u8, u8),
     /// The maintenance window relative to the creation of the DynamicStorage.
     pub window: WindowFixture,
+    /// `shrink`, where it is enabled.
+    pub shrink: Option<ShrinkFixture>,
+}
+
+/// The `shrink` block of a policy, enabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShrinkFixture {
+    /// `stabilization`, in minutes.
+    pub stabilization_minutes: u32,
+    /// `surge`: Auto, or Never.
+    pub surge: bool,
+    /// `allowSwitchoverOnSingleInstance`.
+    pub allow_switchover: bool,
 }
 
 /// A maintenance window relative to the creation of the DynamicStorage; a world turns it into cron.

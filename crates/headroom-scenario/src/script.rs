@@ -135,6 +135,10 @@ pub enum PolicyChange {
     Budget(u8, u8),
     /// `emergencyGrow.emergencyLimit`.
     EmergencyLimit(Bytes),
+    /// `request`.
+    Request(Bytes),
+    /// `shrink.enabled`.
+    Shrink(bool),
 }
 
 /// A disturbance.
@@ -233,6 +237,14 @@ pub enum Gate {
     BeforeCompletion,
     /// The storage makes a new volume: its claim stays Pending.
     Provision,
+    /// A shrink is recorded, no instance is added.
+    BeforeSurge,
+    /// An instance is condemned, CNPG is not told.
+    BeforeReplace,
+    /// The replicas are replaced, nobody is promoted.
+    BeforePromotion,
+    /// Every instance is replaced, the number of instances is not restored.
+    BeforeLower,
 }
 
 impl Gate {
@@ -244,6 +256,10 @@ impl Gate {
         Self::BetweenClaims,
         Self::BeforeCompletion,
     ];
+
+    /// The gates of a shrink, in the order in which it passes them; while a copy runs it is [`Gate::Provision`].
+    pub const SHRINK: [Self; 5] =
+        [Self::BeforeSurge, Self::Provision, Self::BeforeReplace, Self::BeforePromotion, Self::BeforeLower];
 }
 
 /// A named wait; each world has its own table of limits. A limit holds for this part alone.
@@ -277,6 +293,8 @@ pub enum Wait {
     Upgrade,
     /// A Cluster is recovered from snapshots.
     Restore,
+    /// Every instance has been replaced by a smaller one.
+    Shrink,
     /// A slot of the budget returns: more than a day.
     Slot,
 }

@@ -30,6 +30,7 @@ pub const fn cause(cause: Cause) -> &'static str {
         Cause::Planned => "Planned",
         Cause::Emergency => "Emergency",
         Cause::External => "External",
+        Cause::Shrink => "Shrink",
     }
 }
 
@@ -43,6 +44,10 @@ impl Gate {
             Self::BetweenClaims => "between-claims",
             Self::BeforeCompletion => "before-completion",
             Self::Provision => "provision",
+            Self::BeforeSurge => "before-surge",
+            Self::BeforeReplace => "before-replace",
+            Self::BeforePromotion => "before-promotion",
+            Self::BeforeLower => "before-lower",
         }
     }
 }
@@ -75,6 +80,7 @@ impl Wait {
             Self::Join => "join",
             Self::Upgrade => "upgrade",
             Self::Restore => "restore",
+            Self::Shrink => "shrink",
             Self::Slot => "slot",
         }
     }
@@ -143,6 +149,8 @@ impl fmt::Display for PolicyChange {
             Self::TargetBuffer(percent) => write!(f, "set targetBuffer to {percent}"),
             Self::Budget(day, reserved) => write!(f, "set budget to {day} a day, {reserved} reserved"),
             Self::EmergencyLimit(limit) => write!(f, "set emergencyLimit to {limit}"),
+            Self::Request(request) => write!(f, "set request to {request}"),
+            Self::Shrink(enabled) => write!(f, "set shrink.enabled to {enabled}"),
         }
     }
 }

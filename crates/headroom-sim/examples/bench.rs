@@ -40,6 +40,7 @@ fn fixture() -> Fixture {
             emergency_limit: None,
             budget: (4, 1),
             window: WindowFixture::Absent,
+            shrink: None,
         },
     }
 }

@@ -150,6 +150,8 @@ pub struct Model {
     resizer_busy: BTreeSet<Name>,
     final_errors: BTreeSet<Name>,
     restarts: BTreeMap<Name, Restarts>,
+    /// The primary that each pod of a join copies.
+    copies: BTreeMap<Name, Option<Name>>,
     measured: BTreeMap<Name, Measured>,
     databases: BTreeMap<Name, Database>,
     controllers: BTreeMap<Name, Controller>,
@@ -182,6 +184,7 @@ impl Model {
             resizer_busy: BTreeSet::new(),
             final_errors: BTreeSet::new(),
             restarts: BTreeMap::new(),
+            copies: BTreeMap::new(),
             measured: BTreeMap::new(),
             databases: BTreeMap::new(),
             controllers: BTreeMap::new(),

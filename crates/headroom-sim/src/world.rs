@@ -7,6 +7,7 @@ mod gates;
 mod observe;
 mod operator;
 mod process;
+mod replacing;
 mod requests;
 mod rest;
 mod state;
@@ -350,6 +351,7 @@ impl World for SimWorld {
             Wait::Decision | Wait::Strike | Wait::Growth | Wait::Drain | Wait::Backup | Wait::Join => 300,
             // A process that is started anew waits for its own five minutes.
             Wait::Recovery | Wait::Stall => 900,
+            Wait::Shrink => 3600,
             Wait::Quiet => 180,
             // A day, and an hour for what follows.
             Wait::Slot => 25 * 3600,

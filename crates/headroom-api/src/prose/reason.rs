@@ -5,7 +5,7 @@ use headroom_core::{
     ledger::Cause,
     names::{InstanceName, NodeName, Text, VolumeName},
     observation::ObstacleCause,
-    report::{Notice, Reason, State, VolumeReport},
+    report::{Reason, State, VolumeReport},
 };
 
 use crate::{prose, time::to_text};
@@ -54,7 +54,7 @@ pub(super) fn text(name: &VolumeName, reason: &Reason, report: Option<&VolumeRep
         Reason::Suspended(why) => prose::suspension(*why),
         Reason::Paused => paused(report),
         Reason::Releasing => prose::releasing(),
-        Reason::ShrinkNotYet => prose::notice(&Notice::ShrinkNotYet),
+        Reason::Shrink(reason) => prose::shrink::text(reason, report),
     }
 }
 
@@ -65,6 +65,9 @@ fn to_target(report: Option<&VolumeReport>) -> String {
 
 /// What planned growth says while something holds it.
 fn held(report: Option<&VolumeReport>) -> String {
+    if shrinks(report) {
+        return format!("far more than targetBuffer is free; shrinking{} waits", to_target(report));
+    }
     format!("less than targetBuffer is free; growth{} waits", to_target(report))
 }
 
@@ -90,7 +93,14 @@ fn outside_window(report: Option<&VolumeReport>) -> String {
     let when = report
         .and_then(|report| report.window)
         .map_or_else(String::new, |(start, end)| format!(" from {} to {}", to_text(start), to_text(end)));
+    if shrinks(report) {
+        return format!("{} for the maintenance window{when}", held(report));
+    }
     format!("{} for the maintenance window{when}; an emergency would not wait", held(report))
+}
+
+fn shrinks(report: Option<&VolumeReport>) -> bool {
+    report.is_some_and(|report| report.state == State::PendingShrink)
 }
 
 fn no_window_ahead(report: Option<&VolumeReport>) -> String {
@@ -185,7 +195,7 @@ fn pressing(cause: &str, report: Option<&VolumeReport>) -> String {
             next_slot(report.budget.next_emergency)
         ),
         (_, Some((_, Cause::Emergency))) => format!("{cause}: growing{target} at once"),
-        (_, Some((_, Cause::Planned | Cause::External)) | None) => {
+        (_, Some((_, Cause::Planned | Cause::External | Cause::Shrink)) | None) => {
             format!("{cause}: growth{target} is wanted at once")
         }
     }

@@ -11,20 +11,20 @@ use headroom_core::{
     usage::Sample,
 };
 
-use super::volume::word;
+use super::{operation, volume::word};
 use crate::{
     names::cause_from_word,
     time,
     v1alpha1::{
-        ActionStatus, DynamicStorageStatus, GrowthStatus, InstanceSize, OperationStatus, StorageSizing,
-        TablespaceStatus, UsageStatus, VolumeStatus,
+        ActionStatus, DynamicStorageStatus, GrowthStatus, InstanceSize, StorageSizing, TablespaceStatus,
+        UsageStatus, VolumeStatus,
     },
 };
 
 /// Why a stored status cannot be understood. Nothing may be touched then: a newer version or a person wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// A change of the whole Cluster, which this version does not know.
+    /// A change of the whole Cluster of a kind that this version does not know.
     #[error("status.operation is {kind:?}, which this version does not know")]
     Operation {
         /// Its kind.
@@ -100,11 +100,16 @@ impl Unreadable {
 /// # Errors
 /// Whatever this version cannot understand of what is durable; what is only shown is not looked at.
 pub fn read(status: &DynamicStorageStatus) -> Result<Record, Unreadable> {
-    let DynamicStorageStatus { observed_generation: _, conditions: _, storage_sizing, operation } = status;
-    if let Some(OperationStatus { id: _, kind }) = operation {
-        return Err(Unreadable::Operation { kind: kind.clone() });
-    }
-    let mut record = Record { sequence: 0, volumes: BTreeMap::new() };
+    let DynamicStorageStatus {
+        observed_generation: _,
+        conditions: _,
+        storage_sizing,
+        operation,
+        last_shrink_at,
+    } = status;
+    let mut record = Record::empty();
+    record.shrink = operation.as_ref().map(operation::read).transpose()?;
+    record.shrunk_at = optional_time("status.lastShrinkAt", last_shrink_at.as_deref())?;
     let Some(StorageSizing { last_action_id, data, tablespaces, wal }) = storage_sizing else {
         return Ok(record);
     };
@@ -134,6 +139,7 @@ fn volume_record(path: &str, status: &VolumeStatus) -> Result<Option<VolumeRecor
         message: _,
         effective_size,
         target_size: _,
+        size_at_birth: _,
         actual_sizes,
         last_action: _,
         actions,
@@ -191,7 +197,9 @@ fn member(path: &str, status: &InstanceSize) -> Result<Option<MemberRecord>, Unr
 fn entry(path: &str, status: &ActionStatus) -> Result<LedgerEntry, Unreadable> {
     let ActionStatus { id, kind, cause: why, from, to, started_at, completed_at, result } = status;
     let path = format!("{path}: actions[{id}]");
-    if kind != word::GROW {
+    let cause = cause(&path, why)?;
+    let expected = if cause == Cause::Shrink { word::SHRINK } else { word::GROW };
+    if kind != expected {
         return Err(Unreadable::Word { path: format!("{path}.kind"), word: kind.clone() });
     }
     let ended = || match completed_at {
@@ -207,7 +215,7 @@ fn entry(path: &str, status: &ActionStatus) -> Result<LedgerEntry, Unreadable> {
     };
     Ok(LedgerEntry {
         id: ActionId(number(&format!("{path}.id"), *id)?),
-        cause: cause(&path, why)?,
+        cause,
         from: size(&format!("{path}.from"), from)?,
         to: size(&format!("{path}.to"), to)?,
         started: when(&format!("{path}.startedAt"), started_at)?,
@@ -235,15 +243,15 @@ fn cause(path: &str, word: &str) -> Result<Cause, Unreadable> {
         .ok_or_else(|| Unreadable::Word { path: format!("{path}.cause"), word: word.to_owned() })
 }
 
-fn number(path: &str, number: i64) -> Result<u32, Unreadable> {
+pub(super) fn number(path: &str, number: i64) -> Result<u32, Unreadable> {
     u32::try_from(number).map_err(|_| Unreadable::Number { path: path.to_owned(), number })
 }
 
-fn size(path: &str, text: &str) -> Result<Bytes, Unreadable> {
+pub(super) fn size(path: &str, text: &str) -> Result<Bytes, Unreadable> {
     quantity::parse(text).map_err(|_| Unreadable::Size { path: path.to_owned(), text: text.to_owned() })
 }
 
-fn when(path: &str, text: &str) -> Result<Timestamp, Unreadable> {
+pub(super) fn when(path: &str, text: &str) -> Result<Timestamp, Unreadable> {
     time::from_text(text).ok_or_else(|| Unreadable::Time { path: path.to_owned(), text: text.to_owned() })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headroom_core::{
-    ledger::{ActionId, Ledger, LedgerEntry, Outcome},
+    ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     names::{InstanceName, VolumeName},
     record::{Growth, MemberRecord, VolumeRecord},
     report::{BudgetReport, MemberReport, Notice, VolumeReport, WalReport},
@@ -28,6 +28,7 @@ const ACTIONS_MAX: usize = 1_024;
 /// The words of an action's kind and results.
 pub(super) mod word {
     pub(in crate::status) const GROW: &str = "Grow";
+    pub(in crate::status) const SHRINK: &str = "Shrink";
     pub(in crate::status) const RUNNING: &str = "Running";
     pub(in crate::status) const COMPLETED: &str = "Completed";
     pub(in crate::status) const REFUNDED: &str = "Refunded";
@@ -150,7 +151,7 @@ fn action(entry: &LedgerEntry) -> ActionStatus {
     };
     ActionStatus {
         id: i64::from(*id),
-        kind: word::GROW.to_owned(),
+        kind: if *why == Cause::Shrink { word::SHRINK } else { word::GROW }.to_owned(),
         cause: cause(*why).to_owned(),
         from: from.to_string(),
         to: to.to_string(),

@@ -153,7 +153,7 @@ pub struct VolumeSpec {
     #[serde(default)]
     pub budget: Budget,
 
-    /// Giving space back. Accepted and reported; this version does not shrink yet.
+    /// Giving space back: off by default.
     #[serde(default)]
     pub shrink: Shrink,
 
@@ -235,7 +235,7 @@ pub struct Budget {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Shrink {
-    /// Off by default. This version answers with the notice ShrinkNotYet.
+    /// Off by default. With mode Advise the notice ShrinkPlan says what a shrink would cost and save.
     #[serde(default)]
     pub enabled: bool,
 
@@ -249,7 +249,8 @@ pub struct Shrink {
     #[schemars(length(min = 2, max = 4), regex(pattern = "^([1-9]|[1-9][0-9])%$"))]
     pub minimum_saving: String,
 
-    /// Whether a further instance is added during the change.
+    /// Whether a further instance is added during the change: Auto and Always add one, so that there are never fewer
+    /// replicas than declared; Never accepts one replica less while it is copied, and needs three instances or more.
     #[serde(default)]
     pub surge: Surge,
 
@@ -261,7 +262,7 @@ pub struct Shrink {
 /// Whether a shrink adds an instance first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Surge {
-    /// Unless enough redundancy remains and the user allowed it.
+    /// headroom decides: always, in this version.
     #[default]
     Auto,
     /// Always.

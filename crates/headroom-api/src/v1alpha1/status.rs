@@ -3,6 +3,7 @@
 //! What is durable and read back is marked *record*; all else is written only. A volume belongs to the record exactly
 //! when `effectiveSize` is there, a claim when `claimUID` is there.
 
+use super::operation::OperationStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +27,14 @@ pub struct DynamicStorageStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_sizing: Option<StorageSizing>,
 
-    /// A running change of the whole Cluster. This version starts none; one that a newer version left is not touched.
+    /// A running shrink of the whole Cluster (record). One of a kind that a newer version left is not touched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationStatus>,
+
+    /// When the last shrink ended, well or not (record).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub last_shrink_at: Option<String>,
 }
 
 /// A condition, as `metav1.Condition`.
@@ -117,6 +123,10 @@ pub struct VolumeStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub target_size: Option<String>,
+    /// What a new claim gets while a shrink replaces the others; absent: effectiveSize.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub size_at_birth: Option<String>,
     /// The claims.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -205,11 +215,11 @@ pub struct UsageStatus {
 pub struct ActionStatus {
     /// Its number, unique in this object.
     pub id: i64,
-    /// Grow.
+    /// Grow or Shrink.
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub kind: String,
-    /// Planned, Emergency or External.
+    /// Planned, Emergency, External or Shrink.
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub cause: String,
@@ -323,16 +333,4 @@ pub struct NoticeStatus {
     #[serde(default)]
     #[schemars(length(max = 4096))]
     pub message: String,
-}
-
-/// A change of the whole Cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct OperationStatus {
-    /// Its number.
-    #[serde(default)]
-    pub id: i64,
-    /// Shrink, or a word newer than this version.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    pub kind: String,
 }

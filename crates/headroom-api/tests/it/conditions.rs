@@ -15,7 +15,7 @@ use headroom_core::{
 
 use crate::generators::{of_data, plain};
 
-const EMPTY: Record = Record { sequence: 0, volumes: BTreeMap::new() };
+const EMPTY: Record = Record::empty();
 const NOW: Timestamp = Timestamp::from_unix(1_795_402_800);
 const LATER: Timestamp = Timestamp::from_unix(1_795_406_400);
 

@@ -152,6 +152,30 @@ fn writing_clusters_is_a_right_of_its_own() {
 }
 
 #[test]
+fn what_a_shrink_may_do_is_a_role_of_its_own() {
+    let [role, binding] = objects("shrink/role.yaml").try_into().unwrap();
+    let rules = role["rules"].as_array().unwrap().iter().flat_map(each);
+    let rights: BTreeSet<String> =
+        rules.map(|(group, resource, verb)| format!("{verb} {resource}.{group}")).collect();
+    let expected = [
+        "delete jobs.batch",
+        "delete persistentvolumeclaims.",
+        "list backups.postgresql.cnpg.io",
+        "list jobs.batch",
+        "list nodes.",
+        "patch clusters/scale.postgresql.cnpg.io",
+        "patch clusters/status.postgresql.cnpg.io",
+        "patch pods.",
+    ];
+    assert_eq!(rights, expected.map(str::to_owned).into());
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
+    let [account] = objects("operator/serviceaccount.yaml").try_into().unwrap();
+    for field in ["name", "namespace"] {
+        assert_eq!(binding["subjects"][0][field], account["metadata"][field]);
+    }
+}
+
+#[test]
 fn the_pod_is_restricted() {
     let [namespace] = objects("operator/namespace.yaml").try_into().unwrap();
     assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");

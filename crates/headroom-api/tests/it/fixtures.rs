@@ -87,7 +87,11 @@ fn of_0_1() -> Record {
         members: BTreeMap::new(),
     };
     let name = VolumeName::Tablespace(TablespaceName::from("idx"));
-    Record { sequence: 9, volumes: BTreeMap::from([(VolumeName::Data, data), (name, tablespace)]) }
+    Record {
+        sequence: 9,
+        volumes: BTreeMap::from([(VolumeName::Data, data), (name, tablespace)]),
+        ..Record::empty()
+    }
 }
 
 #[track_caller]

@@ -7,11 +7,18 @@ use headroom_core::{
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     names::{InstanceName, NodeName, TablespaceName, Text, Uid, VolumeName},
     observation::{ObstacleCause, Suspension},
-    record::{Growth, MemberRecord, VolumeRecord},
-    report::{BudgetReport, ClusterVerdict, MemberReport, Notice, Reason, State, VolumeReport, WalReport},
+    record::{
+        Condemned, Course, Growth, MemberRecord, Shrink, ShrinkSizes, Surging, TurnedBack, VolumeRecord,
+    },
+    report::{
+        BudgetReport, ClusterVerdict, MemberReport, Notice, Reason, ShrinkReason, State, Unhealthy,
+        VolumeReport, WalReport,
+    },
     usage::Sample,
 };
-use proptest::{collection::btree_map, collection::vec, option, prelude::*, sample::select};
+use proptest::{
+    collection::btree_map, collection::btree_set, collection::vec, option, prelude::*, sample::select,
+};
 
 pub(crate) const STATES: [State; 12] = [
     State::Balanced,
@@ -28,7 +35,7 @@ pub(crate) const STATES: [State; 12] = [
     State::Paused,
 ];
 
-const CAUSES: [Cause; 3] = [Cause::Planned, Cause::Emergency, Cause::External];
+const CAUSES: [Cause; 4] = [Cause::Planned, Cause::Emergency, Cause::External, Cause::Shrink];
 
 const SUSPENSIONS: [Suspension; 3] =
     [Suspension::Hibernated, Suspension::ClusterDeleting, Suspension::ReconciliationDisabled];
@@ -82,18 +89,57 @@ pub(crate) fn reasons() -> Vec<Reason> {
         Reason::NoBoundClaim,
         Reason::Paused,
         Reason::Releasing,
-        Reason::ShrinkNotYet,
     ];
+    all.extend(shrink_reasons().into_iter().map(Reason::Shrink));
     all.extend(OBSTACLES.map(|cause| Reason::Refused { instance: pg(), cause, words: words() }));
     all.extend(SUSPENSIONS.map(Reason::Suspended));
     all
+}
+
+/// One of each reason of a shrink.
+fn shrink_reasons() -> Vec<ShrinkReason> {
+    let pg = || InstanceName::from("pg-1");
+    vec![
+        ShrinkReason::Advised,
+        ShrinkReason::WindowTooShort { minutes: 15 },
+        ShrinkReason::Rests { until: Timestamp::from_unix(1_795_402_800) },
+        ShrinkReason::NeedsSurge,
+        ShrinkReason::NeedsConsent,
+        ShrinkReason::PromoteByHand(pg()),
+        ShrinkReason::NotHealthy(Unhealthy::Pod(pg())),
+        ShrinkReason::Confirming,
+        ShrinkReason::FactsUnknown,
+        ShrinkReason::NodeCordoned(NodeName::from("node-1")),
+        ShrinkReason::BackupRunning,
+        ShrinkReason::ArchiverFailing,
+        ShrinkReason::FromSnapshots,
+        ShrinkReason::BornSmaller(VolumeName::Wal),
+        ShrinkReason::Behind(pg()),
+        ShrinkReason::MeasuringWal,
+        ShrinkReason::Busy,
+        ShrinkReason::JobRunning(pg()),
+        ShrinkReason::UsageUnknown(pg()),
+        ShrinkReason::SurgeReverted { declared: 3 },
+        ShrinkReason::AddingInstance,
+        ShrinkReason::Replacing(pg()),
+        ShrinkReason::Copying,
+        ShrinkReason::SwitchingOver(pg()),
+        ShrinkReason::RemovingInstance,
+        ShrinkReason::TurningBack(TurnedBack::Emergency),
+    ]
 }
 
 /// One of each notice.
 pub(crate) fn notices() -> Vec<Notice> {
     let pg = || InstanceName::from("pg-1");
     vec![
-        Notice::ShrinkNotYet,
+        Notice::ShrinkPlan {
+            to: Bytes::gibi(1),
+            copies: 4,
+            bytes: Bytes::gibi(12),
+            minutes: 40,
+            saving: Bytes::gibi(9),
+        },
         Notice::MemberNeedsRebuild(pg()),
         Notice::ClusterSizeBehind { cluster_size: Bytes::gibi(10) },
         Notice::ArchiverFailing { since: Timestamp::from_unix(1_795_402_800) },
@@ -192,8 +238,50 @@ fn volume_record() -> impl Strategy<Value = VolumeRecord> {
 
 /// Any record.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
-    (any::<u32>(), btree_map(volume_name(), volume_record(), 0..4))
-        .prop_map(|(sequence, volumes)| Record { sequence, volumes })
+    let volumes = btree_map(volume_name(), volume_record(), 0..4);
+    (any::<u32>(), volumes, option::of(shrink()), option::of(time()))
+        .prop_map(|(sequence, volumes, shrink, shrunk_at)| Record { sequence, volumes, shrink, shrunk_at })
+}
+
+fn uid() -> impl Strategy<Value = Uid> {
+    "[0-9a-f-]{1,36}".prop_map(|uid| Uid::from(uid.as_str()))
+}
+
+fn shrink() -> impl Strategy<Value = Shrink> {
+    const COURSES: [Course; 7] = [
+        Course::Smaller,
+        Course::Tidy,
+        Course::Back(TurnedBack::Emergency),
+        Course::Back(TurnedBack::TooSmall),
+        Course::Back(TurnedBack::SpecChanged),
+        Course::Back(TurnedBack::Released),
+        Course::Back(TurnedBack::External),
+    ];
+    const SURGES: [Surging; 4] = [Surging::No, Surging::Wanted, Surging::Seen, Surging::Returning];
+    let generation = 0_u64..=u64::try_from(i64::MAX).unwrap();
+    let shrinking = volume_name().prop_filter("WAL is not resized", |name| *name != VolumeName::Wal);
+    let sizes = (bytes(), bytes()).prop_map(|(from, to)| ShrinkSizes { from, to });
+    let victim = (instance(), uid(), btree_set(uid(), 0..4)).prop_map(|(instance, pod, claims)| Condemned {
+        instance,
+        pod,
+        claims,
+    });
+    let first = (any::<u32>(), generation, time(), btree_map(shrinking, sizes, 0..3), any::<u32>());
+    let second =
+        (select(&SURGES[..]), btree_map(instance(), uid(), 0..4), option::of(victim), select(&COURSES[..]));
+    (first, second).prop_map(
+        |((id, generation, started, volumes, declared), (surge, originals, condemned, course))| Shrink {
+            id: ActionId(id),
+            generation,
+            started,
+            volumes,
+            declared,
+            surge,
+            originals,
+            condemned,
+            course,
+        },
+    )
 }
 
 fn member_report() -> impl Strategy<Value = MemberReport> {

@@ -37,7 +37,7 @@ fn reasons_and_notices_use_different_words_for_different_things() {
     let mut words: BTreeSet<ReasonName> = reasons().iter().map(ReasonName::from).collect();
     assert_eq!(words.len(), reasons().len() - 1, "the two steps of WaitingForStorage share a word");
     words.extend(notices().iter().map(ReasonName::from));
-    assert_eq!(words.len(), reasons().len() - 1 + notices().len() - 1, "ShrinkNotYet is both");
+    assert_eq!(words.len(), reasons().len() - 1 + notices().len());
     assert!(words.iter().all(|word| !word.is_refusal()));
 }
 

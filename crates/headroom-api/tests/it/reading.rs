@@ -36,9 +36,9 @@ fn words_of_a_newer_version_are_not_guessed() {
 #[test]
 fn an_operation_of_a_newer_version_is_not_touched() {
     let status: DynamicStorageStatus =
-        serde_json::from_value(json!({"operation": {"id": 3, "kind": "Shrink"}})).unwrap();
+        serde_json::from_value(json!({"operation": {"id": 3, "kind": "Rebuild"}})).unwrap();
     let unreadable = read(&status).expect_err("an operation");
-    assert_eq!(unreadable, Unreadable::Operation { kind: "Shrink".to_owned() });
+    assert_eq!(unreadable, Unreadable::Operation { kind: "Rebuild".to_owned() });
     assert!(unreadable.hint().contains("run the version of headroom that wrote it"));
 }
 

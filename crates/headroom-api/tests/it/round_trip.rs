@@ -81,7 +81,7 @@ proptest! {
 
 #[test]
 fn every_reason_and_state_can_be_stored() {
-    let record = Record { sequence: 0, volumes: std::collections::BTreeMap::new() };
+    let record = Record::empty();
     for state in generators::STATES {
         for reason in generators::reasons() {
             check(&record, &generators::of_data(generators::plain(state, reason)));
@@ -91,7 +91,7 @@ fn every_reason_and_state_can_be_stored() {
 
 #[test]
 fn an_empty_status_holds_an_empty_record() {
-    let empty = Record { sequence: 0, volumes: std::collections::BTreeMap::new() };
+    let empty = Record::empty();
     assert_eq!(read(&DynamicStorageStatus::default()), Ok(empty.clone()));
     let null: DynamicStorageStatus = serde_json::from_str("{}").unwrap();
     assert_eq!(read(&null), Ok(empty));

@@ -109,6 +109,7 @@ fn every_field_that_it_reads_is_in_the_crd() {
             "params.status.storageSizing.data",
             "params.status.storageSizing.tablespaces",
             "variables.recorded[0].effectiveSize",
+            "variables.recorded[0].sizeAtBirth",
             "variables.rules[0].emergencyGrow.emergencyLimit",
             "variables.rules[0].emergencyGrow.enabled",
             "variables.rules[0].limit",

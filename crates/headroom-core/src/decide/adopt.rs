@@ -4,7 +4,8 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{bounds::Bounds, member::bound_capacity, numbers::Numbers};
 use crate::{
-    Bytes, Observation, Timestamp,
+    Bytes, Observation, Span, Timestamp,
+    decision::Need,
     ledger::{Cause, Ledger, LedgerEntry, Outcome},
     names::VolumeName,
     record::{MemberRecord, VolumeRecord},
@@ -21,11 +22,11 @@ use crate::{
 pub(super) fn adopt(
     seen: &Observation,
     volume: &VolumeName,
-    record: Option<&VolumeRecord>,
+    (record, unsure): (Option<&VolumeRecord>, bool),
     bounds: Bounds,
     numbers: &mut Numbers,
     now: Timestamp,
-) -> Option<VolumeRecord> {
+) -> Option<(VolumeRecord, Option<Need>)> {
     let proved = || {
         seen.members.values().filter_map(|member| {
             let claim = member.claims.get(volume)?;
@@ -34,17 +35,18 @@ pub(super) fn adopt(
     };
     let largest = proved().max();
     let Some(record) = record else {
-        return largest.map(|effective| VolumeRecord {
-            effective,
-            ledger: Ledger { entries: Vec::new() },
-            growth: None,
-            calm_since: None,
-            members: BTreeMap::new(),
+        return largest.map(|effective| {
+            let ledger = Ledger { entries: Vec::new() };
+            let members = BTreeMap::new();
+            (VolumeRecord { effective, ledger, growth: None, calm_since: None, members }, None)
         });
     };
     let mut record = record.clone();
     let explained = record.growth.as_ref().map_or(record.effective, |growth| growth.to.max(record.effective));
     let raised = largest.unwrap_or(Bytes::ZERO).min(bounds.emergency);
+    if raised > explained && unsure {
+        return Some((record, Some(Need::Quorum)));
+    }
     if raised > explained {
         end_growth(&mut record, seen, volume, now);
         record.ledger.entries.push(LedgerEntry {
@@ -58,7 +60,16 @@ pub(super) fn adopt(
         mark_grown(&mut record, seen, volume, now);
         record.effective = raised;
     }
-    Some(record)
+    Some((record, None))
+}
+
+/// For so long after a shrink a watch may still show a claim as it was before its deletion.
+const SHRINK_LATE: Span = Span::minutes(10);
+
+/// Whether a claim found larger may be one that a shrink has replaced: a read of the quorum tells.
+pub(super) fn unsure(seen: &Observation, shrunk_at: Option<Timestamp>, now: Timestamp) -> bool {
+    let recent = shrunk_at.is_some_and(|at| now.since(at) <= SHRINK_LATE);
+    recent && seen.quorum(now).is_none()
 }
 
 /// A growth that somebody overtook is over: what is left of it is repair's.

@@ -7,6 +7,8 @@ use crate::{Bytes, observation::VolumeSpecSeen, policy::VolumePolicy};
 pub(super) struct Bounds {
     /// The floor that the user asks for; the Cluster's own size is CNPG's to reach.
     pub(super) request: Option<Bytes>,
+    /// No shrink goes below it: the larger of `request` and the Cluster's own size.
+    pub(super) low: Bytes,
     /// Planned growth ends here.
     pub(super) high: Bytes,
     /// Emergency growth ends here.
@@ -23,6 +25,7 @@ pub(super) fn bounds(policy: &VolumePolicy, spec: &VolumeSpecSeen) -> Bounds {
         policy.emergency.limit.filter(|_| policy.emergency.enabled).map_or(high, |limit| limit.max(high));
     Bounds {
         request: policy.request,
+        low,
         high,
         emergency,
         cluster_above: spec.size.filter(|size| *size > policy.limit),

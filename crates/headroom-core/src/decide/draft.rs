@@ -41,6 +41,8 @@ pub(super) struct Draft<'a> {
     pub(super) alarms: Vec<(usize, Alarm)>,
     /// Nothing of this volume may be touched.
     pub(super) blocked: bool,
+    /// What new claims get while a shrink replaces the others; claims that are larger stay until then.
+    pub(super) shrinking: Option<Bytes>,
     /// A growth ended in this very decision: the next one begins from what is recorded then.
     pub(super) ended: bool,
     pub(super) actions: Vec<(Lane, Resize)>,
@@ -66,6 +68,11 @@ impl Draft<'_> {
             .growth
             .as_ref()
             .map_or(self.record.effective, |growth| growth.to.max(self.record.effective))
+    }
+
+    /// What every claim must have at least: the effective size, or what a shrink leads to.
+    pub(super) fn whole(&self) -> Bytes {
+        self.shrinking.map_or(self.record.effective, |to| to.min(self.record.effective))
     }
 
     /// What the claims had when the samples in hand were taken.

@@ -37,7 +37,7 @@ pub(super) fn rederive(draft: &mut Draft<'_>, members: &[Member<'_>], worst: Opt
     }
     let ceiling = match growth.cause {
         Cause::Emergency => draft.bounds.emergency,
-        Cause::Planned | Cause::External => draft.bounds.high,
+        Cause::Planned | Cause::External | Cause::Shrink => draft.bounds.high,
     };
     let mut to = growth.to.min(ceiling);
     if growth.cause == Cause::Planned && judged {

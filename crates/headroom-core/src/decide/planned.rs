@@ -48,7 +48,7 @@ pub(super) struct Want {
 
 /// Starts a planned growth, or says what it waits for. `None`: nothing is wanted.
 pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>], numbers: &mut Numbers) -> Option<Verdict> {
-    if draft.blocked || draft.record.growth.is_some() {
+    if draft.blocked || draft.record.growth.is_some() || draft.shrinking.is_some() {
         return None;
     }
     let want = want(draft, members).filter(|want| want.sight > Sight::Dip)?;

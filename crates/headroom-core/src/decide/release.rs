@@ -35,16 +35,17 @@ pub(super) fn release(policy: &Policy, seen: &Observation, record: &Record) -> V
     Vec::from([Action::RemoveFinalizer(seen.storage.id.clone(), seen.storage.version.clone())])
 }
 
-/// Puts the finalizer on, where there will be something to do at the end.
+/// Puts the finalizer on, where there will be something to do at the end: sizes to raise, or a shrink to end.
 pub(super) fn guard(policy: &Policy, seen: &Observation) -> Option<Action> {
-    let wanted = policy.sync != ClusterSizeSync::Never && !seen.storage.finalizer;
+    let shrinks = policy.volumes.values().any(|rules| rules.shrink.enabled);
+    let wanted = (policy.sync != ClusterSizeSync::Never || shrinks) && !seen.storage.finalizer;
     wanted.then(|| Action::AddFinalizer(seen.storage.id.clone(), seen.storage.version.clone()))
 }
 
 /// `syncClusterSize: Follow`: the Cluster's sizes of volumes whose growth is proved, which is when every claim has the
 /// effective size and nothing runs.
 pub(super) fn follow(policy: &Policy, seen: &Observation, record: &Record) -> Option<Action> {
-    if policy.sync != ClusterSizeSync::Follow {
+    if policy.sync != ClusterSizeSync::Follow || record.shrink.is_some() {
         return None;
     }
     raised(policy, seen, |volume| {

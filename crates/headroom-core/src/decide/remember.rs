@@ -101,7 +101,7 @@ impl Draft<'_> {
     /// starts now must not judge by one. The growth of all claims keeps that by itself.
     fn repaired_at(&self, member: &Member<'_>, members: &[Member<'_>]) -> Option<Timestamp> {
         let since = member.grown_since.filter(|since| since.plus(LATE) > self.now)?;
-        let whole = members.iter().all(|member| member.capacity >= self.record.effective);
+        let whole = members.iter().all(|member| member.capacity >= self.whole());
         if !whole || self.record.growth.is_some() {
             return None;
         }

@@ -22,7 +22,7 @@ use crate::{
 
 /// Raises the claims that lag behind, the primary's first; also those that no pod mounts.
 pub(super) fn step(draft: &mut Draft<'_>, members: &[Member<'_>]) -> Option<Verdict> {
-    let effective = draft.record.effective;
+    let effective = draft.whole();
     let mut small: Vec<&Member<'_>> = members
         .iter()
         .filter(|member| is_small(member, effective) && !is_being_grown(draft, member))
@@ -61,14 +61,14 @@ fn is_small(member: &Member<'_>, effective: Bytes) -> bool {
 /// A growth that is beyond its canary gives the claim more than that.
 fn is_being_grown(draft: &Draft<'_>, member: &Member<'_>) -> bool {
     let claimed = draft.actions.iter().any(|(_, resize)| resize.instance == *member.name);
-    claimed || draft.record.growth.is_some() && member.claim.requested > draft.record.effective
+    claimed || draft.record.growth.is_some() && member.claim.requested > draft.whole()
 }
 
 /// A claim that cannot be patched yet and will be too small.
 fn pending(draft: &Draft<'_>) -> Option<Verdict> {
     draft.seen.members.iter().find_map(|(name, member)| {
         let claim = member.claims.get(draft.name)?;
-        let too_small = claim.phase == ClaimPhase::Pending && claim.requested < draft.record.effective;
+        let too_small = claim.phase == ClaimPhase::Pending && claim.requested < draft.whole();
         too_small.then(|| (State::PendingGrowth, Reason::WaitingForBinding(name.clone())))
     })
 }

@@ -9,10 +9,11 @@ use super::{
     member::{self, Member, bound_capacity},
     numbers::Numbers,
     planned, preflight, remember, repair,
+    shrink::offer::{self, Look},
     size::near,
 };
 use crate::{
-    Bytes, Observation, Policy, Span, Timestamp,
+    Bytes, Observation, Policy, Record, Span, Timestamp,
     action::Resize,
     decision::{Lane, Need},
     names::{InstanceName, VolumeName},
@@ -34,6 +35,10 @@ pub(super) struct Decided {
     pub(super) lane: Lane,
     pub(super) time_to_full: Option<Span>,
     pub(super) poll: Span,
+    /// What a shrink must know of it.
+    pub(super) look: Look,
+    /// A member is in emergency.
+    pub(super) alarmed: bool,
 }
 
 /// A member is looked at this often while it is not ready: kubelet stats flash by for 1 to 7 s per restart (G1).
@@ -52,15 +57,17 @@ pub(super) fn volume(
     name: &VolumeName,
     rules: &VolumePolicy,
     seen: &Observation,
-    before: Option<&VolumeRecord>,
+    known: &Record,
     numbers: &mut Numbers,
     now: Timestamp,
 ) -> Decided {
+    let (before, shrink) = (known.volumes.get(name), known.shrink.as_ref());
     let Some(spec) = seen.cluster.volumes.get(name) else {
         return resting(rules, name, seen, before, now, (State::Blocked, Reason::NoSuchVolume));
     };
     let bounds = bounds::bounds(rules, spec);
-    let Some(record) = adopt::adopt(seen, name, before, bounds, numbers, now) else {
+    let unsure = adopt::unsure(seen, known.shrunk_at, now);
+    let Some((record, need)) = adopt::adopt(seen, name, (before, unsure), bounds, numbers, now) else {
         return resting(rules, name, seen, before, now, (State::WaitingForUsage, Reason::NoBoundClaim));
     };
     let members = member::members(seen, name, &record, now);
@@ -77,9 +84,10 @@ pub(super) fn volume(
         record,
         alarms: Vec::new(),
         blocked: blocked.is_some(),
+        shrinking: shrink.and_then(|shrink| super::shrink::leads_to(shrink, name)),
         ended: false,
         actions: Vec::new(),
-        need: None,
+        need,
         notices: Vec::new(),
         wanted: None,
         due: false,
@@ -88,9 +96,10 @@ pub(super) fn volume(
     draft.sound(&members);
     let verdict = causes(&mut draft, &members, blocked, numbers);
     draft.ask_where_unsure(&members, &adopted, numbers);
+    let look = offer::look(&mut draft, &members, shrink.is_some());
     remember::remember(&mut draft, &members, before);
     notices(&mut draft, &members, policy.sync, spec.size);
-    finish(draft, &members, verdict)
+    finish(draft, &members, verdict, look)
 }
 
 /// Each cause with its own gates; then the one verdict that is shown.
@@ -166,9 +175,6 @@ fn notices(
     sync: ClusterSizeSync,
     cluster_size: Option<Bytes>,
 ) {
-    if draft.policy.shrink.enabled {
-        draft.notices.push(Notice::ShrinkNotYet);
-    }
     if let Some(size) = cluster_size.filter(|size| *size < draft.record.effective)
         && sync != ClusterSizeSync::Follow
     {
@@ -198,7 +204,7 @@ fn notices(
 }
 
 /// The report, the lane and the edges of a decided volume.
-fn finish(mut draft: Draft<'_>, members: &[Member<'_>], (state, reason): Verdict) -> Decided {
+fn finish(mut draft: Draft<'_>, members: &[Member<'_>], (state, reason): Verdict, look: Look) -> Decided {
     let budget = draft.budget();
     let windows = draft.windows();
     let window_edge = draft.window_edge();
@@ -253,6 +259,8 @@ fn finish(mut draft: Draft<'_>, members: &[Member<'_>], (state, reason): Verdict
             POLL_CALM
         },
         record: Some(draft.record),
+        look,
+        alarmed,
     }
 }
 
@@ -278,10 +286,6 @@ pub(super) fn resting(
         .max();
     let growth = before.and_then(|record| record.growth.as_ref());
     let ceiling = seen.cluster.volumes.get(name).map_or(rules.limit, |spec| bounds::bounds(rules, spec).high);
-    let mut notices = Vec::new();
-    if rules.shrink.enabled {
-        notices.push(Notice::ShrinkNotYet);
-    }
     Decided {
         record: before.cloned(),
         actions: Vec::new(),
@@ -295,13 +299,15 @@ pub(super) fn resting(
             budget,
             window: shown(windows, now),
             running: growth.map(|growth| (growth.id, growth.cause)),
-            notices,
+            notices: Vec::new(),
         },
         need: None,
         edges: returns.first().copied().into_iter().chain(windows.next_edge(now)).collect(),
         lane: Lane::Look,
         time_to_full: None,
         poll: POLL_CALM,
+        look: Look::NONE,
+        alarmed: false,
     }
 }
 

@@ -7,25 +7,42 @@ use crate::{
     names::VolumeName,
     observation::{ClaimPhase, Growable},
     policy::Mode,
+    record::Course,
 };
 
 pub(super) fn check(case: &mut Case<'_>) {
     let decision = case.decision;
     let deleting = case.seen.storage.deleting;
-    let resting = deleting || case.seen.cluster.suspended.is_some() || case.policy.mode != Mode::Apply;
+    let suspended = case.seen.cluster.suspended.is_some();
+    // A shrink is ended before the object goes.
+    let leaves = deleting && decision.record.shrink.is_none() && case.before.shrink.is_none();
+    let resting = leaves || suspended || case.policy.mode != Mode::Apply;
     for (index, action) in decision.actions.iter().enumerate() {
         let allowed = match action {
             Action::Resize(_) | Action::AddFinalizer(..) => !resting,
             Action::RaiseClusterSizes(_) => !resting || deleting && case.policy.mode != Mode::Advise,
-            Action::RemoveFinalizer(..) => deleting,
+            Action::RemoveFinalizer(..) => deleting && decision.record.shrink.is_none(),
+            // Taking a mark off makes a Cluster that is left alone safe to leave.
+            Action::Withdraw(_) => true,
+            Action::Destroy(_)
+            | Action::Promote(_)
+            | Action::SetInstances(_)
+            | Action::DeleteJob(_)
+            | Action::DiscardClaim(_) => case.policy.mode == Mode::Apply && !suspended,
         };
         case.require(allowed, "ActionWhileResting");
         if let Action::Resize(resize) = action {
             let again = decision.actions.iter().skip(index.saturating_add(1)).any(|other| match other {
                 Action::Resize(other) => other.claim == resize.claim,
-                Action::RaiseClusterSizes(_) | Action::AddFinalizer(..) | Action::RemoveFinalizer(..) => {
-                    false
-                }
+                Action::RaiseClusterSizes(_)
+                | Action::AddFinalizer(..)
+                | Action::RemoveFinalizer(..)
+                | Action::Withdraw(_)
+                | Action::Destroy(_)
+                | Action::Promote(_)
+                | Action::SetInstances(_)
+                | Action::DeleteJob(_)
+                | Action::DiscardClaim(_) => false,
             });
             case.require(!again, "ResizedTwice");
             check_resize(case, resize);
@@ -60,7 +77,12 @@ fn check_resize(case: &mut Case<'_>, resize: &Resize) {
         case.object("NoIntent");
         return;
     };
-    if resize.to == record.effective {
+    // What was recorded holds until something else is.
+    let smaller = [case.before.shrink.as_ref(), decision.record.shrink.as_ref()].into_iter().flatten();
+    let repairs = smaller
+        .filter(|shrink| shrink.course == Course::Smaller)
+        .any(|shrink| shrink.volumes.get(&resize.volume).is_some_and(|sizes| sizes.to == resize.to));
+    if resize.to == record.effective || repairs {
         return;
     }
     case.require(claim.capacity.is_none_or(|capacity| capacity < resize.to), "AlreadyThatLarge");

@@ -33,7 +33,8 @@ pub(super) fn check(case: &mut Case<'_>, volume: &Volume<'_>) {
     case.require(growth.to > volume.later.effective, "TargetNotLarger");
     case.require(spec.is_some_and(|spec| spec.resize_in_use), "OnlineResizeDisabled");
     case.require(case.policy.mode == crate::policy::Mode::Apply, "GrowthWhileResting");
-    let resting = case.seen.storage.deleting || case.seen.cluster.suspended.is_some();
+    let leaves = case.seen.storage.deleting && case.before.shrink.is_none();
+    let resting = leaves || case.seen.cluster.suspended.is_some();
     case.require(!resting, "GrowthWhileResting");
     match growth.cause {
         Cause::Planned => {
@@ -53,7 +54,7 @@ pub(super) fn check(case: &mut Case<'_>, volume: &Volume<'_>) {
             case.require(growth.canary.is_none(), "EmergencyWithCanary");
             case.require(low(case, volume) || unready(case, volume.name), "EmergencyUnfounded");
         }
-        Cause::External => case.object("GrowthExternal"),
+        Cause::External | Cause::Shrink => case.object("GrowthExternal"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Case, Volume};
 use crate::{
     Timestamp,
     ledger::{Cause, LedgerEntry, Outcome},
+    record::Course,
 };
 
 const DAY_SECONDS: i64 = 86_400;
@@ -23,22 +24,33 @@ pub(super) fn check(case: &mut Case<'_>, volume: &Volume<'_>) {
         let numbered = entry.id.0 > case.before.sequence && entry.id.0 <= case.decision.record.sequence;
         // At the end of the number space the last number repeats.
         case.require(numbered || case.before.sequence == u32::MAX, "LedgerMisnumbered");
-        case.require(entry.started == now && entry.to > entry.from, "LedgerMisdated");
+        let led = if entry.cause == Cause::Shrink { entry.to < entry.from } else { entry.to > entry.from };
+        case.require(entry.started == now && led, "LedgerMisdated");
     }
     let ours = fresh().filter(|entry| entry.cause != Cause::External);
     case.require(ours.clone().count() <= 1, "TwoSlots");
     for entry in ours {
         let taken = later.iter().filter(|other| other.id != entry.id && counts(other, now)).count();
         let most = match entry.cause {
-            Cause::Planned => volume.rules.budget.per_day.saturating_sub(volume.rules.budget.reserved),
+            Cause::Planned | Cause::Shrink => {
+                volume.rules.budget.per_day.saturating_sub(volume.rules.budget.reserved)
+            }
             Cause::Emergency | Cause::External => volume.rules.budget.per_day,
         };
         case.require(taken < usize::from(most), "BudgetExceeded");
     }
     let running: alloc::vec::Vec<_> =
         later.iter().filter(|entry| entry.outcome == Outcome::Running).map(|entry| entry.id).collect();
-    let grows: alloc::vec::Vec<_> = volume.later.growth.iter().map(|growth| growth.id).collect();
-    case.require(running == grows, "GrowthUnledgered");
+    let shrinks = case
+        .decision
+        .record
+        .shrink
+        .as_ref()
+        .filter(|shrink| shrink.course != Course::Tidy && shrink.volumes.contains_key(volume.name));
+    let grows = volume.later.growth.iter().map(|growth| growth.id);
+    let known: alloc::collections::BTreeSet<_> = grows.chain(shrinks.map(|shrink| shrink.id)).collect();
+    let running: alloc::collections::BTreeSet<_> = running.into_iter().collect();
+    case.require(running == known, "GrowthUnledgered");
 }
 
 fn older(entry: &LedgerEntry, now: Timestamp) -> bool {
@@ -50,11 +62,12 @@ fn counts(entry: &LedgerEntry, now: Timestamp) -> bool {
     !matches!(entry.outcome, Outcome::Refunded { .. }) && !older(entry, now)
 }
 
-/// A closed entry stays; a running one may be closed, or aim lower for a newer spec.
+/// A closed entry stays; a running one may be closed, or aim lower for a newer spec; a shrink less low.
 fn continues(entry: &LedgerEntry, kept: &LedgerEntry) -> bool {
     if entry.outcome != Outcome::Running {
         return entry == kept;
     }
     let same = entry.cause == kept.cause && entry.from == kept.from && entry.started == kept.started;
-    same && kept.to <= entry.to
+    let aims = if entry.cause == Cause::Shrink { kept.to >= entry.to } else { kept.to <= entry.to };
+    same && aims
 }

@@ -365,14 +365,6 @@ fn advise_says_what_it_would_do_and_does_nothing() {
 }
 
 #[test]
-fn shrink_is_answered_by_a_clear_not_yet() {
-    let mut world = World::new(1);
-    world.rules().shrink.enabled = true;
-    world.assert_says(State::Balanced, &Reason::EnoughFree);
-    assert!(world.report().notices.contains(&Notice::ShrinkNotYet));
-}
-
-#[test]
 fn usage_is_looked_at_more_often_where_it_matters() {
     let poll = |spoil: fn(&mut World)| {
         let mut world = World::new(2);

@@ -52,7 +52,15 @@ fn decided(world: &World) -> Decision {
 fn aim(decision: &Decision) -> Bytes {
     let resizes = decision.actions.iter().filter_map(|action| match action {
         Action::Resize(resize) => Some(resize.to),
-        Action::RaiseClusterSizes(_) | Action::AddFinalizer(..) | Action::RemoveFinalizer(..) => None,
+        Action::RaiseClusterSizes(_)
+        | Action::AddFinalizer(..)
+        | Action::RemoveFinalizer(..)
+        | Action::Withdraw(_)
+        | Action::Destroy(_)
+        | Action::Promote(_)
+        | Action::SetInstances(_)
+        | Action::DeleteJob(_)
+        | Action::DiscardClaim(_) => None,
     });
     let target = decision.report.volumes[&VolumeName::Data].target;
     resizes.chain(target).max().unwrap_or(Bytes::ZERO)

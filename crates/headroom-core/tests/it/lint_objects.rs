@@ -17,11 +17,12 @@ use headroom_core::{
 
 use crate::world::{World, gi, instance, object};
 
-const LINT_SOURCES: [&str; 5] = [
+const LINT_SOURCES: [&str; 6] = [
     include_str!("../../src/lint.rs"),
     include_str!("../../src/lint/actions.rs"),
     include_str!("../../src/lint/growth.rs"),
     include_str!("../../src/lint/ledger.rs"),
+    include_str!("../../src/lint/shrink.rs"),
     include_str!("../../src/lint/sizes.rs"),
 ];
 
@@ -245,7 +246,8 @@ fn each_broken_decision_is_named() {
 
 #[test]
 fn every_code_is_planted() {
-    let planted: BTreeSet<&str> = BROKEN.iter().map(|(code, _, _)| *code).collect();
+    let shrinks = crate::shrink::lint::BROKEN.iter().map(|(code, _, _)| *code);
+    let planted: BTreeSet<&str> = BROKEN.iter().map(|(code, _, _)| *code).chain(shrinks).collect();
     let known: BTreeSet<&str> = LINT_SOURCES
         .iter()
         .flat_map(|source| source.split('"').skip(1).step_by(2))

@@ -12,6 +12,7 @@ mod planned;
 mod quantities;
 mod release;
 mod repair;
+mod shrink;
 mod spec_changes;
 mod units;
 mod world;

@@ -20,6 +20,12 @@ fn acts(world: &mut World) -> Vec<&'static str> {
                 Action::RaiseClusterSizes(_) => "raise sizes",
                 Action::AddFinalizer(..) => "add finalizer",
                 Action::RemoveFinalizer(..) => "remove finalizer",
+                Action::Withdraw(_)
+                | Action::Destroy(_)
+                | Action::Promote(_)
+                | Action::SetInstances(_)
+                | Action::DeleteJob(_)
+                | Action::DiscardClaim(_) => "replace",
             });
         }
     }

@@ -10,9 +10,9 @@ use headroom_core::{
     lint::Severity,
     names::{InstanceName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
-        ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Evidence, Fenced, Freshness,
-        Growable, MemberSeen, Obstacle, ObstacleCause, PodSeen, Primary, Resizing, StorageMeta,
-        VolumeSpecSeen,
+        Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerExit, ContainerSeen, Evidence, Fenced,
+        Freshness, Growable, Mark, MemberSeen, Obstacle, ObstacleCause, PodSeen, Primary, Resizing,
+        StorageMeta, VolumeSpecSeen,
     },
     policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
     record::VolumeRecord,
@@ -119,7 +119,7 @@ impl World {
                     finalizer: true,
                 },
             },
-            record: Record { sequence: 0, volumes: BTreeMap::new() },
+            record: Record::empty(),
             now,
             label: String::new(),
         };
@@ -142,6 +142,8 @@ impl World {
             terminating: false,
             container: ContainerSeen::Running { since: self.now.minus(Span::hours(10)) },
             last_exit: None,
+            version: Version::from("1"),
+            mark: Mark::None,
         };
         let claims = BTreeMap::from([(VolumeName::Data, claim(&format!("claim-{number}"), size))]);
         self.seen.members.insert(instance(number), MemberSeen { pod: Some(pod), claims });
@@ -292,7 +294,7 @@ impl World {
                 self.seen.freshness = Freshness::Quorum { read_at: self.now };
                 return Some(Done::Read);
             }
-            Some(Need::Wal) => return None,
+            Some(Need::Wal | Need::Survey) => return None,
             None => {}
         }
         let Some(action) = decision.actions.into_iter().next() else {
@@ -324,6 +326,12 @@ impl World {
             }
             Action::AddFinalizer(..) => self.seen.storage.finalizer = true,
             Action::RemoveFinalizer(..) => self.seen.storage.finalizer = false,
+            Action::Withdraw(_)
+            | Action::Destroy(_)
+            | Action::Promote(_)
+            | Action::SetInstances(_)
+            | Action::DeleteJob(_)
+            | Action::DiscardClaim(_) => panic!("no growth asks for this: {action:?}"),
         }
     }
 
@@ -426,5 +434,7 @@ fn cluster(instances: usize) -> ClusterSeen {
         ready_instances: count,
         suspended: None,
         fenced: Fenced::Nobody,
+        census: Census { instances: count, loose_claims: 0 },
+        conduct: Conduct::plain(),
     }
 }

@@ -28,7 +28,14 @@ impl Gates {
         match gate {
             Gate::ControllerStep => Some(Step::Controller),
             Gate::NodeStep => Some(Step::Node),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => None,
+            Gate::BeforePatch
+            | Gate::BetweenClaims
+            | Gate::BeforeCompletion
+            | Gate::Provision
+            | Gate::BeforeSurge
+            | Gate::BeforeReplace
+            | Gate::BeforePromotion
+            | Gate::BeforeLower => None,
         }
     }
 

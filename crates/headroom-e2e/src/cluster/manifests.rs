@@ -161,6 +161,14 @@ fn block(policy: &PolicyFixture, now: i64) -> Value {
     if let Some(limit) = policy.emergency_limit {
         block["emergencyGrow"]["emergencyLimit"] = json!(limit.to_string());
     }
+    if let Some(shrink) = policy.shrink {
+        block["shrink"] = json!({
+            "enabled": true,
+            "stabilization": format!("{}m", shrink.stabilization_minutes),
+            "surge": if shrink.surge { "Auto" } else { "Never" },
+            "allowSwitchoverOnSingleInstance": shrink.allow_switchover,
+        });
+    }
     if let Some(window) = window::block(policy.window, now) {
         block["maintenanceWindow"] = window;
     }

@@ -184,6 +184,7 @@ fn cause(word: &str) -> Option<Cause> {
         "Planned" => Some(Cause::Planned),
         "Emergency" => Some(Cause::Emergency),
         "External" => Some(Cause::External),
+        "Shrink" => Some(Cause::Shrink),
         _ => None,
     }
 }

@@ -9,8 +9,8 @@ use headroom_core::{
         VolumeName,
     },
     observation::{
-        ClaimPhase, ClaimSeen, ClusterSeen, ContainerSeen, Fenced, Growable, PodSeen, Primary, Resizing,
-        StorageMeta, VolumeSpecSeen,
+        Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerSeen, Fenced, Growable, Mark, PodSeen,
+        Primary, Resizing, StorageMeta, VolumeSpecSeen,
     },
     policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
     report::Verdict,
@@ -131,7 +131,7 @@ pub(super) fn storage(number: usize) -> StorageSeen {
             volumes: volumes().into_iter().map(|volume| (volume, volume_policy())).collect(),
         }),
         windows: BTreeMap::new(),
-        record: Ok(Record { sequence: 0, volumes: BTreeMap::new() }),
+        record: Ok(Record::empty()),
         digest: 0,
         published: Published::nothing(),
     }
@@ -151,6 +151,8 @@ fn cluster(number: usize) -> Seen {
             ready_instances: 3,
             suspended: None,
             fenced: Fenced::Nobody,
+            census: Census { instances: 3, loose_claims: 0 },
+            conduct: Conduct::plain(),
         }),
     )
 }
@@ -194,6 +196,8 @@ fn pods(number: usize) -> Vec<Seen> {
         terminating: false,
         container: ContainerSeen::Running { since: Timestamp::from_unix(1_600_000_000) },
         last_exit: None,
+        version: Version::from("1"),
+        mark: Mark::None,
     };
     let seen =
         |place| Seen::Pod(key(number), instance(number, place), Version::from("1"), Box::new(pod(place)));

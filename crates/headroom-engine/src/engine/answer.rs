@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use headroom_core::{
     Action, Bytes, Span, Timestamp,
     names::{ClusterKey, Uid},
-    observation::{Obstacle, ObstacleCause, WalFacts, WalSeen},
+    observation::{Obstacle, ObstacleCause, Survey, SurveySeen, WalFacts, WalSeen},
 };
 
 use super::Engine;
@@ -19,6 +19,8 @@ use crate::{
 /// The owner gives up on a call after 10 s. An answer that is later than this found a process that stood still: others
 /// have taken over since, and what it knows is old.
 const STOOD_STILL: Span = Span::seconds(15);
+/// The pace of WAL is taken over this much at most.
+const MARK_KEPT: Span = Span::hours(1);
 
 impl Engine {
     /// Takes an answer in, and has the Cluster looked at again.
@@ -39,8 +41,17 @@ impl Engine {
                 let own_until = now.plus(self.config.own_write_wait);
                 self.index.answered(*seen, Source::Applied { own_until }, now)
             }
+            Response::Done => {
+                self.applied(&key, &flight);
+                self.must_read(&key);
+                Taken::nothing()
+            }
             Response::Wal(facts) => {
                 self.know_wal(&key, facts, now);
+                Taken::nothing()
+            }
+            Response::Survey(facts) => {
+                self.know_survey(&key, facts, flight.sent);
                 Taken::nothing()
             }
             Response::Refused(Refusal::Because { cause, words, retry_after_s }) => {
@@ -80,7 +91,7 @@ impl Engine {
         let Some(desk) = self.desks.get_mut(key) else { return };
         desk.failures = 0;
         match &flight.asked {
-            Asked::Read | Asked::Wal => {}
+            Asked::Read | Asked::Wal | Asked::Survey => {}
             Asked::Status(note) => {
                 desk.differs_since = None;
                 if let Some(note) = note.clone() {
@@ -105,6 +116,9 @@ impl Engine {
                 }
             }
         }
+        if matches!(flight.asked, Asked::Act(_)) {
+            self.survey_is_old(key);
+        }
     }
 
     /// A refusal becomes evidence, and the core chooses what follows; where it concerns no object that the core looks
@@ -119,6 +133,7 @@ impl Engine {
     ) {
         match &flight.asked {
             Asked::Wal => self.know_wal(key, None, now),
+            Asked::Survey => self.know_survey(key, None, now),
             Asked::Read | Asked::Status(_) => self.failed(key, retry_after_s, now),
             Asked::Act(Action::Resize(resize)) => {
                 let slow = matches!(obstacle.cause, ObstacleCause::Throttled | ObstacleCause::Unavailable);
@@ -147,11 +162,16 @@ impl Engine {
         self.totals.unsure = self.totals.unsure.saturating_add(1);
         match &flight.asked {
             Asked::Wal => self.know_wal(key, None, now),
+            Asked::Survey => self.know_survey(key, None, now),
             Asked::Read => {
                 self.must_read(key);
                 self.failed(key, None, now);
             }
-            Asked::Status(_) | Asked::Act(_) => self.must_read(key),
+            Asked::Status(_) => self.must_read(key),
+            Asked::Act(_) => {
+                self.survey_is_old(key);
+                self.must_read(key);
+            }
         }
     }
 
@@ -173,6 +193,26 @@ impl Engine {
         }
     }
 
+    /// Keeps what a survey found, and where the primary's WAL stood at an earlier one of the last hour.
+    fn know_survey(&mut self, key: &ClusterKey, facts: Option<Survey>, asked: Timestamp) {
+        let Some(entry) = self.index.entries.get_mut(key) else { return };
+        let position = facts.as_ref().and_then(|facts| {
+            facts.replication.values().find(|seen| seen.primary).map(|seen| (asked, seen.position))
+        });
+        let kept = entry.survey.take().and_then(|known| known.mark);
+        let kept = kept.filter(|(at, _)| asked.since(*at) <= MARK_KEPT);
+        entry.survey = Some(SurveySeen { at: asked, facts, mark: kept.or(position) });
+    }
+
+    /// headroom has done something: what was surveyed before proves nothing any more.
+    fn survey_is_old(&mut self, key: &ClusterKey) {
+        let survey = self.index.entries.get_mut(key).and_then(|entry| entry.survey.as_mut());
+        if let Some(survey) = survey {
+            survey.at = Timestamp::from_unix(0);
+            survey.facts = None;
+        }
+    }
+
     fn claim_mut(&mut self, key: &ClusterKey, uid: &Uid) -> Option<&mut crate::index::entry::ClaimHeld> {
         self.index.entries.get_mut(key)?.claim_mut(uid)
     }
@@ -185,6 +225,12 @@ impl Engine {
             Action::AddFinalizer(..) | Action::RemoveFinalizer(..) => {
                 self.index.storage(key).map(|storage| storage.meta.id.uid.clone())
             }
+            Action::Withdraw(withdraw) => Some(withdraw.pod.uid.clone()),
+            Action::Destroy(destroy) => Some(destroy.pod().uid.clone()),
+            Action::Promote(promote) => Some(promote.cluster().uid.clone()),
+            Action::SetInstances(set) => Some(set.cluster().uid.clone()),
+            Action::DeleteJob(delete) => Some(delete.job().uid.clone()),
+            Action::DiscardClaim(discard) => Some(discard.claim().uid.clone()),
         }
     }
 }

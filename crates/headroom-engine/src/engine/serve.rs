@@ -231,6 +231,12 @@ fn held(entry: &Entry, storage: &StorageSeen, action: &Action, now: Timestamp) -
         Action::Resize(_) => return None,
         Action::RaiseClusterSizes(raise) => &raise.cluster.uid,
         Action::AddFinalizer(..) | Action::RemoveFinalizer(..) => &storage.meta.id.uid,
+        Action::Withdraw(withdraw) => &withdraw.pod.uid,
+        Action::Destroy(destroy) => &destroy.pod().uid,
+        Action::Promote(promote) => &promote.cluster().uid,
+        Action::SetInstances(set) => &set.cluster().uid,
+        Action::DeleteJob(delete) => &delete.job().uid,
+        Action::DiscardClaim(discard) => &discard.claim().uid,
     };
     let obstacle = entry.obstacles.get(uid)?;
     Some(obstacle.at.plus(pause(obstacle.attempts))).filter(|until| *until > now)

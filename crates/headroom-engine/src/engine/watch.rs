@@ -52,12 +52,14 @@ impl Engine {
     ) {
         self.index.heard(kind, now);
         let taken = self.index.gone(kind, key, name, version);
+        self.index.changed(&taken, now);
         self.absorb(&taken, now);
     }
 
     pub(super) fn list_done(&mut self, kind: Kind, now: Timestamp) {
         self.index.heard(kind, now);
         let taken = self.index.list_done(kind);
+        self.index.changed(&taken, now);
         self.absorb(&taken, now);
         self.turn(now);
     }

@@ -8,7 +8,7 @@ use alloc::{
 use headroom_core::{
     Bytes, Timestamp,
     names::{InstanceName, ObjectName, Text, Uid, Version, VolumeName},
-    observation::{ClaimSeen, ClusterSeen, Obstacle, PodSeen, WalSeen},
+    observation::{ClaimSeen, ClusterSeen, Obstacle, PodSeen, SurveySeen, WalSeen},
     usage::Samples,
 };
 
@@ -30,6 +30,10 @@ pub(crate) struct Entry {
     pub(crate) unreadable: BTreeMap<Kind, Unreadable>,
     /// What the primary's status endpoint said.
     pub(crate) wal: Option<WalSeen>,
+    /// What only a shrink must know.
+    pub(crate) survey: Option<SurveySeen>,
+    /// When the Cluster, a claim or a pod was last seen to change.
+    pub(crate) changed: Option<Timestamp>,
     /// Refusals that concern the Cluster or our object.
     pub(crate) obstacles: BTreeMap<Uid, Obstacle>,
     /// Objects that a watch reported while a request is in flight; `None` while none is.
@@ -96,6 +100,8 @@ impl Entry {
             pods: Flat::new(),
             unreadable: BTreeMap::new(),
             wal: None,
+            survey: None,
+            changed: None,
             obstacles: BTreeMap::new(),
             touched: None,
         }
@@ -154,6 +160,11 @@ impl Entry {
         if let Some(wal) = &mut self.wal {
             wal.at = wal.at.min(now);
         }
+        if let Some(survey) = &mut self.survey {
+            survey.at = survey.at.min(now);
+            survey.mark = survey.mark.filter(|(at, _)| *at <= now);
+        }
+        self.changed = self.changed.map(|changed| changed.min(now));
         if let Some(storage) = &mut self.storage {
             storage.set_back(now);
         }

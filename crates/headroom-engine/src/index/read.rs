@@ -63,11 +63,14 @@ impl Index {
             let taken = self.answered(object, Source::Read, now);
             before = before.or(taken.before);
         }
-        for (kind, name) in self.missing(key, &found) {
+        let missing = self.missing(key, &found);
+        let gone = !missing.is_empty();
+        for (kind, name) in missing {
             self.remove(kind, key, &name);
         }
         if let Some(entry) = self.entries.get_mut(key) {
             entry.unreadable.clear();
+            entry.changed = if gone { Some(now) } else { entry.changed };
         }
         Taken { before, ..Taken::keys(alloc::vec![key.clone()]) }
     }

@@ -1,8 +1,8 @@
 //! Whether a report says anything new, versions aside. Full destructuring, so that a new field is not forgotten.
 
-use headroom_core::observation::{ClaimSeen, ClusterSeen, StorageMeta};
+use headroom_core::observation::{ClaimSeen, ClusterSeen, PodSeen, StorageMeta};
 
-use super::entry::ClaimHeld;
+use super::entry::{ClaimHeld, PodHeld};
 use crate::StorageSeen;
 
 /// Whether two reports of our object differ in their version at most.
@@ -33,6 +33,8 @@ pub(crate) fn cluster(a: &ClusterSeen, b: &ClusterSeen) -> bool {
         ready_instances,
         suspended,
         fenced,
+        census,
+        conduct,
     } = a;
     *id == b.id
         && *instances == b.instances
@@ -42,6 +44,23 @@ pub(crate) fn cluster(a: &ClusterSeen, b: &ClusterSeen) -> bool {
         && *ready_instances == b.ready_instances
         && *suspended == b.suspended
         && *fenced == b.fenced
+        && *census == b.census
+        && *conduct == b.conduct
+}
+
+/// Whether two reports of a pod differ in their version at most.
+pub(crate) fn pod(a: &PodHeld, b: &PodHeld) -> bool {
+    let PodHeld { instance, pod } = a;
+    let PodSeen { id, node, address, ready, terminating, container, last_exit, version: _, mark } = pod;
+    *instance == b.instance
+        && *id == b.pod.id
+        && *node == b.pod.node
+        && *address == b.pod.address
+        && *ready == b.pod.ready
+        && *terminating == b.pod.terminating
+        && *container == b.pod.container
+        && *last_exit == b.pod.last_exit
+        && *mark == b.pod.mark
 }
 
 /// Whether two reports of a claim differ in their version at most; evidence is not compared.

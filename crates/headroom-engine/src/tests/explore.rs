@@ -215,6 +215,7 @@ fn key_of(request: &Request) -> &ClusterKey {
     match request {
         Request::ReadCluster(key)
         | Request::ReadWal { key, .. }
+        | Request::Survey { key, .. }
         | Request::WriteStatus { key, .. }
         | Request::Do(key, _) => key,
     }

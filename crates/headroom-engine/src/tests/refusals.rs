@@ -31,7 +31,7 @@ fn verdicts(run: &Run) -> Vec<&Verdict> {
 fn verdict(request: &Request) -> Option<&Verdict> {
     match request {
         Request::WriteStatus { verdict, .. } => Some(verdict),
-        Request::ReadCluster(_) | Request::ReadWal { .. } | Request::Do(..) => None,
+        Request::ReadCluster(_) | Request::ReadWal { .. } | Request::Survey { .. } | Request::Do(..) => None,
     }
 }
 

@@ -127,11 +127,21 @@ pub(super) fn word(request: &Request) -> String {
     match request {
         Request::ReadCluster(key) => format!("read {}", key.name),
         Request::ReadWal { key, .. } => format!("wal {}", key.name),
+        Request::Survey { key, .. } => format!("survey {}", key.name),
         Request::WriteStatus { key, .. } => format!("status {}", key.name),
         Request::Do(_, Action::Resize(resize)) => format!("resize {} {}", resize.instance, resize.to),
         Request::Do(key, Action::RaiseClusterSizes(_)) => format!("raise {}", key.name),
         Request::Do(key, Action::AddFinalizer(..)) => format!("add finalizer {}", key.name),
         Request::Do(key, Action::RemoveFinalizer(..)) => format!("remove finalizer {}", key.name),
+        Request::Do(
+            key,
+            Action::Withdraw(_)
+            | Action::Destroy(_)
+            | Action::Promote(_)
+            | Action::SetInstances(_)
+            | Action::DeleteJob(_)
+            | Action::DiscardClaim(_),
+        ) => format!("replace {}", key.name),
     }
 }
 

@@ -7,8 +7,8 @@ use headroom_core::{
     action::{RaiseClusterSizes, Resize},
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
-        ClaimPhase, ClaimSeen, ClusterSeen, ContainerSeen, Fenced, Growable, PodSeen, Primary, Resizing,
-        StorageMeta, VolumeSpecSeen,
+        Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerSeen, Fenced, Growable, Mark, PodSeen,
+        Primary, Resizing, StorageMeta, VolumeSpecSeen,
     },
     policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
     report::Verdict,
@@ -135,6 +135,8 @@ fn pod(instance: &str, node: &str) -> PodSeen {
         terminating: false,
         container: ContainerSeen::Running { since: at(-1000) },
         last_exit: None,
+        version: Version::from("1"),
+        mark: Mark::None,
     }
 }
 
@@ -237,13 +239,24 @@ impl World {
         let applied = match request {
             Request::ReadCluster(key) => return Response::Read(self.objects(key)),
             Request::ReadWal { .. } => return Response::Wal(None),
+            Request::Survey { .. } => return Response::Survey(None),
             Request::WriteStatus { key, of, expect, record, verdict } => {
-                self.write_status(key, of, expect, record.as_ref(), verdict)
+                self.write_status(key, of, expect, record.as_deref(), verdict)
             }
             Request::Do(key, Action::Resize(resize)) => self.resize(key, resize),
             Request::Do(key, Action::RemoveFinalizer(of, expect)) => self.remove_finalizer(key, of, expect),
             Request::Do(key, Action::RaiseClusterSizes(raise)) => self.raise(key, raise),
-            Request::Do(_, Action::AddFinalizer(..)) => Err(Refusal::Gone),
+            // No growth asks for them.
+            Request::Do(
+                _,
+                Action::AddFinalizer(..)
+                | Action::Withdraw(_)
+                | Action::Destroy(_)
+                | Action::Promote(_)
+                | Action::SetInstances(_)
+                | Action::DeleteJob(_)
+                | Action::DiscardClaim(_),
+            ) => Err(Refusal::Gone),
         };
         match applied {
             Ok(seen) => {
@@ -406,7 +419,7 @@ pub(super) fn storage(name: &str) -> StorageSeen {
         generation: 1,
         policy: Ok(policy(1)),
         windows: BTreeMap::new(),
-        record: Ok(Record { sequence: 0, volumes: BTreeMap::new() }),
+        record: Ok(Record::empty()),
         digest: 0,
         published: Published::nothing(),
     }
@@ -426,6 +439,8 @@ fn cluster(name: &str, size: Bytes) -> ClusterSeen {
         ready_instances: 1,
         suspended: None,
         fenced: Fenced::Nobody,
+        census: Census { instances: 1, loose_claims: 0 },
+        conduct: Conduct::plain(),
     }
 }
 

@@ -31,12 +31,17 @@ pub fn answer(expects: &Expects, outcomes: &[Outcome], known: &mut Known) -> Res
                 | Seen::Pod(..)
                 | Seen::Class { .. } => Response::Refused(Refusal::Gone),
             },
-            other @ (Response::Read(_) | Response::Wal(_) | Response::Refused(_) | Response::Unknown) => {
-                other
-            }
+            other @ (Response::Read(_)
+            | Response::Wal(_)
+            | Response::Survey(_)
+            | Response::Done
+            | Response::Refused(_)
+            | Response::Unknown) => other,
         },
         Expects::Cluster => applied::<Cluster>(outcomes, known),
         Expects::Storage => applied::<Storage>(outcomes, known),
+        Expects::Pod => applied::<Pod>(outcomes, known),
+        Expects::Nothing => done(outcomes),
     }
 }
 
@@ -59,6 +64,14 @@ fn applied<T: Translate>(outcomes: &[Outcome], known: &mut Known) -> Response {
             Response::Unknown
         }
     }
+}
+
+/// A write whose answer does not hold an object that headroom reads.
+fn done(outcomes: &[Outcome]) -> Response {
+    let [Outcome::Answered { status, retry_after_s, body }] = outcomes else {
+        return lost(outcomes);
+    };
+    if (200..300).contains(status) { Response::Done } else { refusal::refused(*status, *retry_after_s, body) }
 }
 
 fn everything(key: &ClusterKey, outcomes: &[Outcome], known: &mut Known) -> Response {

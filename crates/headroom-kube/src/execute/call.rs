@@ -17,6 +17,8 @@ pub enum Method {
     MergePatch,
     /// POST of JSON.
     Post,
+    /// DELETE with `DeleteOptions` of JSON.
+    Delete,
 }
 
 /// One HTTP call.
@@ -53,6 +55,7 @@ impl Call {
             Method::JsonPatch => (http::Method::PATCH, Some("application/json-patch+json")),
             Method::MergePatch => (http::Method::PATCH, Some("application/merge-patch+json")),
             Method::Post => (http::Method::POST, Some("application/json")),
+            Method::Delete => (http::Method::DELETE, Some("application/json")),
         };
         let mut request = http::Request::builder()
             .method(method)

@@ -10,7 +10,7 @@ use headroom_engine::{Refusal, Request, Response};
 use super::{
     bodies,
     call::{Call, Method},
-    status,
+    replace, status,
 };
 use crate::{
     known::{Known, KnownStorage},
@@ -29,6 +29,8 @@ pub enum Plan {
     Write(Call, Expects),
     /// The status endpoint of an instance at this address.
     Wal(Text),
+    /// Reads, and the status endpoints of instances at these addresses, side by side.
+    Survey(Vec<Call>, ClusterKey, Vec<(InstanceName, Text)>),
 }
 
 /// What the answer is read as.
@@ -51,6 +53,10 @@ pub enum Expects {
     Cluster,
     /// Our object.
     Storage,
+    /// An instance pod.
+    Pod,
+    /// Something that headroom does not watch.
+    Nothing,
 }
 
 /// The call that performs `request`; `now` dates changed conditions.
@@ -58,9 +64,12 @@ pub fn plan(request: &Request, known: &Known, now: Timestamp) -> Plan {
     match request {
         Request::ReadCluster(key) => Plan::Read(read(key), Expects::Everything(key.clone())),
         Request::ReadWal { key: _, instance: _, address } => Plan::Wal(address.clone()),
+        Request::Survey { key, instances } => {
+            Plan::Survey(replace::survey(key), key.clone(), instances.clone())
+        }
         Request::WriteStatus { key, of, expect, record, verdict } => match storage(known, key, of, expect) {
             None => conflict(),
-            Some(storage) => match status::patch(storage, of, expect, record.as_ref(), verdict, now) {
+            Some(storage) => match status::patch(storage, of, expect, record.as_deref(), verdict, now) {
                 Ok((method, body)) => {
                     let object = slim::path::<Storage>(key.namespace.as_str(), Some(of.name.as_str()));
                     Plan::Write(write(method, &format!("{object}/status"), &body), Expects::Storage)
@@ -72,7 +81,7 @@ pub fn plan(request: &Request, known: &Known, now: Timestamp) -> Plan {
                 })),
             },
         },
-        Request::Do(key, action) => act(key, action, known),
+        Request::Do(key, action) => act(key, action, known, now),
     }
 }
 
@@ -94,11 +103,11 @@ fn read(key: &ClusterKey) -> Vec<Call> {
     ]
 }
 
-fn escape(label: &str) -> String {
+pub(super) fn escape(label: &str) -> String {
     label.replace('/', "%2F")
 }
 
-fn act(key: &ClusterKey, action: &Action, known: &Known) -> Plan {
+fn act(key: &ClusterKey, action: &Action, known: &Known, now: Timestamp) -> Plan {
     let namespace = key.namespace.as_str();
     match action {
         Action::Resize(resize) => {
@@ -124,6 +133,12 @@ fn act(key: &ClusterKey, action: &Action, known: &Known) -> Plan {
         }
         Action::AddFinalizer(id, version) => finalizers(key, id, version, known, true),
         Action::RemoveFinalizer(id, version) => finalizers(key, id, version, known, false),
+        Action::Withdraw(withdraw) => replace::withdraw(namespace, withdraw),
+        Action::Destroy(destroy) => replace::destroy(namespace, destroy),
+        Action::Promote(promote) => replace::promote(namespace, promote, now),
+        Action::SetInstances(set) => replace::set_instances(namespace, set),
+        Action::DeleteJob(delete) => replace::delete_job(namespace, delete),
+        Action::DiscardClaim(discard) => replace::discard(namespace, discard),
     }
 }
 
@@ -155,11 +170,11 @@ fn json_patch(path: &str, body: &serde_json::Value) -> Call {
     write(Method::JsonPatch, path, body)
 }
 
-fn merge_patch(path: &str, body: &serde_json::Value) -> Call {
+pub(super) fn merge_patch(path: &str, body: &serde_json::Value) -> Call {
     write(Method::MergePatch, path, body)
 }
 
-fn write(method: Method, path: &str, body: &serde_json::Value) -> Call {
+pub(super) fn write(method: Method, path: &str, body: &serde_json::Value) -> Call {
     Call {
         method,
         uri: format!("{path}?fieldManager={}", headroom_api::FIELD_MANAGER),

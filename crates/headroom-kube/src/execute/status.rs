@@ -44,7 +44,7 @@ pub(super) fn patch(
         }
         // A decision without a record is made of an unreadable status only, and then it is a refusal.
         (None, Verdict::Decided(report)) => {
-            let empty = Record { sequence: 0, volumes: std::collections::BTreeMap::new() };
+            let empty = Record::empty();
             let conditions = status::write(&empty, report, Some(&previous), now).conditions;
             let value = json!({"conditions": serde_json::to_value(conditions)?});
             Ok((Method::MergePatch, bodies::guarded(of, expect, "status", &value)))

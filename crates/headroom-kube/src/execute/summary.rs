@@ -24,14 +24,14 @@ impl Summary {
     /// Of a response.
     pub const fn of(response: &Response) -> Self {
         match response {
-            Response::Read(_) | Response::Wal(Some(_)) => Self::Read,
-            Response::Applied(_) => Self::Applied,
+            Response::Read(_) | Response::Wal(Some(_)) | Response::Survey(Some(_)) => Self::Read,
+            Response::Applied(_) | Response::Done => Self::Applied,
             Response::Refused(Refusal::Conflict) => Self::Conflict,
             Response::Refused(Refusal::Gone) => Self::Gone,
             Response::Refused(Refusal::Because { cause, words: _, retry_after_s: _ }) => {
                 Self::Refused(*cause)
             }
-            Response::Unknown | Response::Wal(None) => Self::Unknown,
+            Response::Unknown | Response::Wal(None) | Response::Survey(None) => Self::Unknown,
         }
     }
 }

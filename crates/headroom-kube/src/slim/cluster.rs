@@ -27,6 +27,60 @@ pub struct Spec {
     pub wal_storage: Option<StorageConfiguration>,
     /// `tablespaces`; the order matters for a patch by index.
     pub tablespaces: Option<Vec<Tablespace>>,
+    /// `primaryUpdateStrategy`: `supervised` leaves promotions to a person.
+    pub primary_update_strategy: Option<String>,
+    /// `nodeMaintenanceWindow`.
+    pub node_maintenance_window: Option<Maintenance>,
+    /// `replica`.
+    pub replica: Option<ReplicaCluster>,
+    /// `backup`.
+    pub backup: Option<Backups>,
+    /// `postgresql`.
+    pub postgresql: Option<Postgresql>,
+    /// `minSyncReplicas`, the older way to ask for synchronous standbys.
+    pub min_sync_replicas: Option<u32>,
+}
+
+/// `nodeMaintenanceWindow`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Maintenance {
+    /// `inProgress`.
+    pub in_progress: Option<bool>,
+}
+
+/// `replica`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReplicaCluster {
+    /// `enabled`; where it is absent, `primary` and `self` decide.
+    pub enabled: Option<bool>,
+    /// `primary`.
+    pub primary: Option<String>,
+    /// `self`.
+    #[serde(rename = "self")]
+    pub own: Option<String>,
+}
+
+/// `backup`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backups {
+    /// `volumeSnapshot`, whatever it holds.
+    pub volume_snapshot: Option<serde::de::IgnoredAny>,
+}
+
+/// `postgresql`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Postgresql {
+    /// `synchronous`.
+    pub synchronous: Option<Synchronous>,
+}
+
+/// `synchronous`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Synchronous {
+    /// `number`.
+    pub number: Option<u32>,
 }
 
 const fn one() -> u32 {
@@ -100,6 +154,17 @@ pub struct Status {
     pub phase: Option<String>,
     /// `readyInstances`.
     pub ready_instances: Option<u32>,
+    /// `instances`.
+    pub instances: Option<u32>,
+    /// `danglingPVC`.
+    #[serde(rename = "danglingPVC")]
+    pub dangling: Option<Vec<String>>,
+    /// `initializingPVC`.
+    #[serde(rename = "initializingPVC")]
+    pub initializing: Option<Vec<String>>,
+    /// `unusablePVC`.
+    #[serde(rename = "unusablePVC")]
+    pub unusable: Option<Vec<String>>,
 }
 
 impl Wire for Cluster {

@@ -63,7 +63,7 @@ impl Head {
     }
 }
 
-/// Keeps the keys that begin with `cnpg.io/`: `last-applied-configuration` alone may be as large as the object.
+/// Keeps the keys that begin with `cnpg.io/`, and the two by which an instance is made anew: `last-applied-configuration` alone may be as large as the object.
 fn of_cnpg<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     struct OfCnpg;
 
@@ -81,7 +81,8 @@ fn of_cnpg<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut kept = BTreeMap::new();
             while let Some(key) = map.next_key::<String>()? {
-                if key.starts_with("cnpg.io/") {
+                let marks = [headroom_api::UNRECOVERABLE, headroom_api::REPLACED_BY];
+                if key.starts_with("cnpg.io/") || marks.contains(&key.as_str()) {
                     kept.insert(key, map.next_value()?);
                 } else {
                     map.next_value::<IgnoredAny>()?;

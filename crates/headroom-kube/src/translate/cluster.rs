@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use headroom_core::{
     names::{ClusterKey, InstanceName, TablespaceName, Text, VolumeName},
-    observation::{ClusterSeen, Fenced, Primary, Suspension, VolumeSpecSeen},
+    observation::{Census, ClusterSeen, Conduct, Fenced, Primary, Suspension, VolumeSpecSeen},
 };
 use headroom_engine::{Kind, Seen};
 
 use super::{Translate, Unclear, id, own_key, version};
 use crate::{
     known::{Known, KnownCluster},
-    slim::{Cluster, Head, QuantityText, StorageConfiguration},
+    slim::{Cluster, ClusterStatus as Status, Head, QuantityText, StorageConfiguration},
 };
 
 /// `status.targetPrimary` while an election is open.
@@ -45,6 +45,8 @@ impl Translate for Cluster {
                 ready_instances: status.and_then(|status| status.ready_instances).unwrap_or(0),
                 suspended: suspended(head),
                 fenced: fenced(head),
+                census: census(status),
+                conduct: conduct(&body),
             }),
         ))
     }
@@ -61,6 +63,33 @@ impl Translate for Cluster {
 
     fn forget(head: &Head, known: &mut Known) {
         known.drop_cluster(&own_key(head), &head.uid);
+    }
+}
+
+fn census(status: Option<&Status>) -> Census {
+    let lists = |status: &Status| {
+        let lists = [&status.dangling, &status.initializing, &status.unusable];
+        lists.into_iter().flatten().map(Vec::len).sum::<usize>()
+    };
+    Census {
+        instances: status.and_then(|status| status.instances).unwrap_or(0),
+        loose_claims: u32::try_from(status.map_or(0, lists)).unwrap_or(u32::MAX),
+    }
+}
+
+fn conduct(cluster: &Cluster) -> Conduct {
+    let spec = &cluster.spec;
+    let number = spec.postgresql.as_ref().and_then(|it| it.synchronous.as_ref()).and_then(|it| it.number);
+    let follows = spec.replica.as_ref().is_some_and(|replica| {
+        // Distributed topologies name the primary; this Cluster is `self`, or has its own name.
+        replica.enabled.unwrap_or_else(|| replica.primary.is_some() && replica.primary != replica.own)
+    });
+    Conduct {
+        supervised: spec.primary_update_strategy.as_deref() == Some("supervised"),
+        maintained: spec.node_maintenance_window.as_ref().is_some_and(|it| it.in_progress == Some(true)),
+        follows,
+        snapshots: spec.backup.as_ref().is_some_and(|backup| backup.volume_snapshot.is_some()),
+        synchronous: number.max(spec.min_sync_replicas).unwrap_or(0),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Instance pods.
 
+use headroom_api::{REPLACED_BY, UNRECOVERABLE};
 use headroom_core::{
     names::{ClusterKey, InstanceName, NodeName, Text},
-    observation::{ContainerExit, ContainerSeen, PodSeen},
+    observation::{ContainerExit, ContainerSeen, Mark, PodSeen},
 };
 use headroom_engine::{Kind, Seen};
 
@@ -41,8 +42,20 @@ impl Translate for Pod {
             terminating: head.deleting(),
             container: container(postgres),
             last_exit: postgres.and_then(last_exit),
+            version: version(head),
+            mark: mark(head),
         };
         Ok(Seen::Pod(key, InstanceName::from(instance), version(head), Box::new(pod)))
+    }
+}
+
+/// CNPG acts on the value `true` alone.
+fn mark(head: &Head) -> Mark {
+    let told = head.annotations.get(UNRECOVERABLE).is_some_and(|value| value == "true");
+    match (told, head.annotations.contains_key(REPLACED_BY)) {
+        (false, _) => Mark::None,
+        (true, true) => Mark::Ours,
+        (true, false) => Mark::Foreign,
     }
 }
 

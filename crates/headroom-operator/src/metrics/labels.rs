@@ -34,10 +34,15 @@ label! {
     pub enum RequestKind {
         ReadCluster => "read_cluster",
         ReadWal => "read_wal",
+        Survey => "survey",
         WriteStatus => "write_status",
         Resize => "resize",
         RaiseClusterSizes => "raise_cluster_sizes",
         Finalizer => "finalizer",
+        Mark => "mark",
+        Promote => "promote",
+        SetInstances => "set_instances",
+        Delete => "delete",
     }
 }
 
@@ -85,6 +90,8 @@ label! {
         GrowthStarted => "growth_started",
         GrowthCompleted => "growth_completed",
         GrowthStopped => "growth_stopped",
+        ShrinkCompleted => "shrink_completed",
+        ShrinkTurnedBack => "shrink_turned_back",
         Repairing => "repairing",
         StateEntered => "state_entered",
         PlanRefused => "plan_refused",
@@ -100,6 +107,7 @@ label! {
         Planned => "planned",
         Emergency => "emergency",
         External => "external",
+        Shrink => "shrink",
     }
 }
 
@@ -186,10 +194,15 @@ pub const fn request_kind(request: &Request) -> RequestKind {
     match request {
         Request::ReadCluster(_) => RequestKind::ReadCluster,
         Request::ReadWal { .. } => RequestKind::ReadWal,
+        Request::Survey { .. } => RequestKind::Survey,
         Request::WriteStatus { .. } => RequestKind::WriteStatus,
         Request::Do(_, Action::Resize(_)) => RequestKind::Resize,
         Request::Do(_, Action::RaiseClusterSizes(_)) => RequestKind::RaiseClusterSizes,
         Request::Do(_, Action::AddFinalizer(..) | Action::RemoveFinalizer(..)) => RequestKind::Finalizer,
+        Request::Do(_, Action::Destroy(_) | Action::Withdraw(_)) => RequestKind::Mark,
+        Request::Do(_, Action::Promote(_)) => RequestKind::Promote,
+        Request::Do(_, Action::SetInstances(_)) => RequestKind::SetInstances,
+        Request::Do(_, Action::DeleteJob(_) | Action::DiscardClaim(_)) => RequestKind::Delete,
     }
 }
 
@@ -233,6 +246,8 @@ pub(super) const fn noted(what: &NoteKind) -> Noted {
         NoteKind::GrowthStarted { .. } => Noted::GrowthStarted,
         NoteKind::GrowthCompleted { .. } => Noted::GrowthCompleted,
         NoteKind::GrowthStopped { .. } => Noted::GrowthStopped,
+        NoteKind::ShrinkCompleted { .. } => Noted::ShrinkCompleted,
+        NoteKind::ShrinkTurnedBack { .. } => Noted::ShrinkTurnedBack,
         NoteKind::Repairing { .. } => Noted::Repairing,
         NoteKind::StateEntered { .. } => Noted::StateEntered,
         NoteKind::PlanRefused(_) => Noted::PlanRefused,
@@ -247,6 +262,7 @@ pub(super) const fn growth(cause: Cause) -> GrowthCause {
         Cause::Planned => GrowthCause::Planned,
         Cause::Emergency => GrowthCause::Emergency,
         Cause::External => GrowthCause::External,
+        Cause::Shrink => GrowthCause::Shrink,
     }
 }
 

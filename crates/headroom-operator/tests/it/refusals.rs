@@ -122,7 +122,12 @@ async fn refusals_of_a_growth_are_told_apart() {
                 Response::Refused(Refusal::Because { cause: ObstacleCause::Quota, words, .. }) => {
                     break words;
                 }
-                Response::Refused(_) | Response::Unknown | Response::Read(_) | Response::Wal(_) => {
+                Response::Refused(_)
+                | Response::Unknown
+                | Response::Read(_)
+                | Response::Wal(_)
+                | Response::Survey(_)
+                | Response::Done => {
                     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
                 }
             }
@@ -178,7 +183,7 @@ fn write(world: &World, of: &ObjectId, expect: &Version, sequence: u32) -> Reque
         key: key(world),
         of: of.clone(),
         expect: expect.clone(),
-        record: Some(Record { sequence, volumes: std::collections::BTreeMap::new() }),
+        record: Some(Box::new(Record { sequence, ..Record::empty() })),
         verdict: Verdict::Decided(Box::new(report)),
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn plain(topology: Topology, window: WindowFixture) -> Fixture {
             emergency_limit: None,
             budget: (4, 1),
             window,
+            shrink: None,
         },
     }
 }

@@ -19,6 +19,15 @@ pub(super) struct Gated {
 pub(super) const EVERY: &[Gate] = &Gate::GROWTH;
 /// The steps of the storage, which go on without the operator.
 pub(super) const STORAGE: &[Gate] = &[Gate::ControllerStep, Gate::NodeStep];
+/// Every step of a shrink.
+pub(super) const SHRINK: &[Gate] = &Gate::SHRINK;
+/// The steps of a shrink at which a surge is there.
+pub(super) const SURGED: &[Gate] = &[Gate::BeforeReplace];
+/// The steps of a shrink before its copies.
+pub(super) const SURGES: &[Gate] = &[Gate::BeforeSurge];
+/// The steps of a shrink but the last, which gives the size back.
+pub(super) const UNTIL_SMALL: &[Gate] =
+    &[Gate::BeforeSurge, Gate::Provision, Gate::BeforeReplace, Gate::BeforePromotion];
 
 impl Gated {
     /// The cells of all topologies.
@@ -33,6 +42,10 @@ impl Gated {
                 Err(why) => return vec![Cell::Blank { id: self.id, topology, moment: None, why }],
                 Ok(_) if topology == Topology::T1 && *gate == Gate::BetweenClaims => {
                     let why = "one instance has one claim of the volume: there is nothing between";
+                    cells.push(Cell::Blank { id: self.id, topology, moment: Some(*gate), why });
+                }
+                Ok(_) if topology == Topology::T1 && *gate == Gate::BeforeReplace => {
+                    let why = "a single instance is not made anew: the further one takes its place";
                     cells.push(Cell::Blank { id: self.id, topology, moment: Some(*gate), why });
                 }
                 Ok(scenario) => cells.push(Cell::Scenario(Box::new(scenario))),

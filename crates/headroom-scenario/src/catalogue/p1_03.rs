@@ -21,7 +21,13 @@ use crate::{
 /// Whether the storage may have grown a volume when this gate is reached.
 const fn grown(gate: Gate) -> bool {
     match gate {
-        Gate::BeforePatch | Gate::ControllerStep | Gate::Provision => false,
+        Gate::BeforePatch
+        | Gate::ControllerStep
+        | Gate::Provision
+        | Gate::BeforeSurge
+        | Gate::BeforeReplace
+        | Gate::BeforePromotion
+        | Gate::BeforeLower => false,
         Gate::NodeStep | Gate::BetweenClaims | Gate::BeforeCompletion => true,
     }
 }

@@ -70,6 +70,15 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
         Control::NoDestructiveAct => {
             ("nothing was deleted by the operator".to_owned(), no_destructive_act(case))
         }
+        Control::InstancesReplaced(wanted) => {
+            let seen = replaced(case);
+            (format!("instances made anew: {wanted}"), require(seen == *wanted, || seen.to_string()))
+        }
+        Control::InstancesReplacedBetween(least, most) => {
+            let seen = replaced(case);
+            let held = (*least..=*most).contains(&seen);
+            (format!("instances made anew between {least} and {most}"), require(held, || seen.to_string()))
+        }
         Control::EventSeen(reason) => {
             let seen = event_seen(case, reason);
             (format!("an Event {reason} was published"), require(seen, || "none".to_owned()))
@@ -161,6 +170,20 @@ fn no_patch_within(case: &Case<'_>, volume: &VolumeName, span_ms: u64) -> Result
         Some(first) => require(first >= span_ms, || format!("one after {} s", first / 1000)),
         None => Ok(()),
     }
+}
+
+/// How often the operator had an instance made anew; one that it spared before CNPG began does not count.
+fn replaced(case: &Case<'_>) -> u32 {
+    let count = |told: fn(&Written) -> bool| {
+        let written = case.trace.entries.iter().filter_map(|entry| {
+            if let What::OperatorWrote(written) = &entry.what { Some(written) } else { None }
+        });
+        u32::try_from(written.filter(|written| told(written)).count()).unwrap_or(u32::MAX)
+    };
+    let deleted = count(|written| matches!(written, Written::Deleted(what) if what.starts_with("instance ")));
+    deleted.saturating_sub(count(
+        |written| matches!(written, Written::Other(what) if what.starts_with("spared ")),
+    ))
 }
 
 fn no_destructive_act(case: &Case<'_>) -> Result<(), String> {

@@ -47,11 +47,39 @@ pub(super) fn check(what: &Functional, case: &Case<'_>) -> Assertion {
             ("the newest Backup completed, or failed and says why".to_owned(), backup(case, true))
         }
         Functional::Upgraded => ("every instance runs the new image".to_owned(), upgraded(&case.end)),
+        Functional::ReadyAtLeast(wanted) => {
+            let seen = fewest_ready(case);
+            (
+                format!("never fewer than {wanted} ready instances"),
+                require(seen >= *wanted, || seen.to_string()),
+            )
+        }
         Functional::Instances(wanted) => {
             (format!("{wanted} instances at the end"), instances_are(&case.end, *wanted))
         }
     };
     assertion(Class::Functional, text, found)
+}
+
+/// The fewest pods that were ready at a time after the fixture was ready.
+fn fewest_ready(case: &Case<'_>) -> u32 {
+    let (before, after) = split(case);
+    let mut ready: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut fewest = u32::MAX;
+    for (entry, counts) in
+        before.iter().map(|entry| (entry, false)).chain(after.iter().map(|entry| (entry, true)))
+    {
+        if let What::Pod(pod) = &entry.what {
+            ready.insert(pod.instance.as_str(), pod.ready && !pod.terminating);
+        } else if let What::PodGone(instance) = &entry.what {
+            ready.remove(instance.as_str());
+        }
+        if counts {
+            let now = ready.values().filter(|ready| **ready).count();
+            fewest = fewest.min(u32::try_from(now).unwrap_or(u32::MAX));
+        }
+    }
+    fewest
 }
 
 /// Entries up to the one that says the fixture is ready, and from it on.

@@ -7,7 +7,7 @@ use crate::{
     Act, What,
     evaluate::settled,
     script::PolicyChange,
-    trace::{Entry, StorageState, VolumeState},
+    trace::{ACCURACY_MS, Entry, StorageState, VolumeState},
     words,
 };
 
@@ -93,6 +93,31 @@ fn no_data_loss(case: &Case<'_>) -> Result<(), String> {
             require(sentinel_ok, || "the sentinel's checksum changed".to_owned())?;
             require(amcheck_clean != Some(false), || "pg_amcheck found corruption".to_owned())?;
         }
+    }
+    primary_keeps_its_claims(case)
+}
+
+/// No claim of the current primary is ever deleted, but with its Cluster. What the trace says of claims and of the Cluster
+/// closer together than it is accurate is not compared.
+fn primary_keeps_its_claims(case: &Case<'_>) -> Result<(), String> {
+    let mut primary: Option<(&str, u64)> = None;
+    for entry in &case.trace.entries {
+        if matches!(entry.what, What::ClusterGone | What::Acted(Act::Restore { .. })) {
+            return Ok(());
+        }
+        if let Some(cluster) = entry.what.cluster() {
+            let now = cluster.primary.as_deref();
+            if primary.map(|(name, _)| name) != now {
+                primary = now.map(|name| (name, entry.at_ms));
+            }
+        }
+        let Some(claim) = entry.what.claim().filter(|claim| claim.terminating) else { continue };
+        let kept = primary.is_none_or(|(name, since)| {
+            name != claim.instance.as_str() || entry.at_ms < since.saturating_add(ACCURACY_MS)
+        });
+        require(kept, || {
+            format!("the {} claim of the primary {} was deleted", claim.volume, claim.instance)
+        })?;
     }
     Ok(())
 }

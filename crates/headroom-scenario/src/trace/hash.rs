@@ -212,6 +212,8 @@ impl Fnv {
                 self.byte(reserved);
             }
             PolicyChange::EmergencyLimit(limit) => self.tag(3).bytes(limit),
+            PolicyChange::Request(request) => self.tag(4).bytes(request),
+            PolicyChange::Shrink(enabled) => self.tag(5).flag(enabled),
         }
     }
 

@@ -195,6 +195,12 @@ impl ApiServer {
         })
     }
 
+    /// Whether pvc-protection keeps the claims of an instance: a pod that has a node uses them until it is gone, also one
+    /// that has ended; one that was never scheduled does not (experiments E8, E9).
+    fn protected(&self, instance: &Name) -> bool {
+        self.pods.values().any(|pod| pod.instance == *instance && pod.node.is_some())
+    }
+
     /// A controller creates a claim; admission may size it first. Several objects that want it give it the largest
     /// size (experiments G10).
     pub fn create_claim(&mut self, mut claim: Claim) {
@@ -296,7 +302,7 @@ impl ApiServer {
         let free: Vec<Name> = self
             .claims
             .values()
-            .filter(|claim| claim.meta.deleting && !self.mounted(&claim.instance))
+            .filter(|claim| claim.meta.deleting && !self.protected(&claim.instance))
             .map(|claim| claim.meta.name.clone())
             .collect();
         for name in free {

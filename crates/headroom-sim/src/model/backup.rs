@@ -83,6 +83,11 @@ impl Model {
         self.queue.push(self.now + delay, Ev::Backup(name, Stage::Begin));
     }
 
+    /// Whether a Backup has begun and not ended.
+    pub fn backup_running(&self) -> bool {
+        self.backups.values().any(|backup| !["completed", "failed"].contains(&backup.phase))
+    }
+
     /// The newest completed Backup.
     pub fn completed_backup(&self) -> Option<Name> {
         self.backups

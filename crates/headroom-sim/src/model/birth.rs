@@ -25,7 +25,8 @@ pub(super) fn size(custom: &Custom, claim: &Claim) -> Option<u64> {
         // Its objectSelector leaves WAL volumes out.
         Volume::Wal => return None,
     };
-    let effective = size_of(recorded.effective_size.as_deref()?)?;
+    let recorded = recorded.size_at_birth.as_deref().or(recorded.effective_size.as_deref());
+    let effective = size_of(recorded?)?;
     Some(effective.min(ceiling(rules)?)).filter(|size| *size > claim.requested)
 }
 

@@ -35,6 +35,8 @@ pub struct Controller {
     again: Option<Millis>,
     /// The revision of the parameters that the instance managers have told of.
     parameters: u32,
+    /// When it deletes instances that it was told to make anew.
+    condemned: std::collections::BTreeMap<Name, Millis>,
 }
 
 /// The claims of a new instance are asked for at the size in the spec, whatever its siblings have (traces 05, 16; fact
@@ -109,6 +111,9 @@ impl Model {
         }
         let Some(controller) = self.controllers.get_mut(cluster) else { return };
         controller.acting = false;
+        let marked: std::collections::BTreeSet<Name> =
+            self.api.pods().filter(|pod| pod.unrecoverable()).map(|pod| pod.instance.clone()).collect();
+        controller.condemned.retain(|instance, _| marked.contains(instance));
         let Some(seen) = self.api.cluster(cluster).cloned() else { return };
         let down = status::primary_down(&self.api, &seen);
         controller.primary_down = down.then(|| controller.primary_down.unwrap_or(self.now));
@@ -198,6 +203,7 @@ impl Model {
                 self.create_instance_pod(cluster, &instance);
             }
             Move::Remove(instance) => self.destroy(&instance),
+            Move::Replace(instance) => self.replace(cluster, &instance),
             Move::DropJobs => self.drop_jobs(cluster),
             Move::FailOver(to) => self.begin_failover(cluster, &to),
             Move::SwitchOver(to, reason) => self.switch_over_because(cluster, &to, reason),
@@ -247,13 +253,41 @@ impl Model {
         self.queue.push(self.now + delay, Ev::CreateJob(cluster.clone(), instance.clone()));
     }
 
-    /// Claims first, then the pod (traces 04, 10): scale-down, and `kubectl cnpg destroy`.
+    /// Claims first, then the pod (traces 04, 10): scale-down, and `kubectl cnpg destroy`. The Job that made the instance
+    /// goes, too: a pod of its that has ended would keep the claims (S: `cluster_unrecoverable.go`).
     pub fn destroy(&mut self, instance: &Name) {
+        let jobs: Vec<Name> = self
+            .api
+            .jobs()
+            .filter(|job| job.instance == *instance && job.succeeded)
+            .map(|job| job.meta.name.clone())
+            .collect();
+        for job in jobs {
+            self.delete_job(&job);
+        }
         let names: Vec<Name> = self.api.claims_of(instance).map(|claim| claim.meta.name.clone()).collect();
         for name in names {
             self.api.delete_claim(&name);
         }
         self.delete_pod(instance);
+    }
+
+    /// An instance that is to be made anew goes 0.4 to 1.5 s after its annotation (experiments E2).
+    fn replace(&mut self, cluster: &Name, instance: &Name) {
+        let delay = self.draws.range(Subsystem::Cnpg, instance, 250, 1000);
+        let Some(controller) = self.controllers.get_mut(cluster) else { return };
+        match controller.condemned.get(instance) {
+            Some(at) if *at <= self.now => {
+                controller.condemned.remove(instance);
+                self.destroy(instance);
+            }
+            Some(_) => {}
+            None => {
+                let at = self.now + delay;
+                controller.condemned.insert(instance.clone(), at);
+                self.queue.push(at, Ev::Act(cluster.clone()));
+            }
+        }
     }
 
     pub(super) fn create_first_job(&mut self, cluster: &Name, instance: &Name) {
@@ -301,6 +335,7 @@ impl Model {
             role: None,
             image: spec.image,
             parameters: spec.parameters,
+            annotations: std::collections::BTreeMap::new(),
         });
     }
 

@@ -39,6 +39,22 @@ impl Model {
         self.queue.push(self.now + delay, Ev::JobPod(name));
     }
 
+    /// `delete job` with its pods in the foreground (experiments E8).
+    pub fn delete_job(&mut self, name: &Name) {
+        let pods: Vec<Name> = self
+            .api
+            .pods()
+            .filter(|pod| pod.job.as_ref() == Some(name))
+            .map(|pod| pod.meta.name.clone())
+            .collect();
+        for pod in pods {
+            self.copies.remove(&pod);
+            self.api.remove_pod(&pod);
+        }
+        self.api.remove_job(name);
+        self.api.let_go_of_claims();
+    }
+
     /// The job controller starts the next pod.
     pub(super) fn create_job_pod(&mut self, name: &Name) {
         let Some(job) = self.api.job(name).cloned() else { return };
@@ -57,12 +73,21 @@ impl Model {
             role: None,
             image: super::object::IMAGE.into(),
             parameters: 0,
+            annotations: std::collections::BTreeMap::new(),
         });
     }
 
     /// initdb takes about 2 s; a join copies the primary's bytes at 80 to 120 MiB/s (trace 05b) or fills its volume.
     pub(super) fn job_pod_started(&mut self, pod: &Pod) {
         let Some(job) = pod.job.as_ref().and_then(|name| self.api.job(name)).cloned() else { return };
+        if !job.initdb && !self.serving(&job.cluster) {
+            // It asks for the primary every 5 s, without end (experiments E4).
+            self.queue.push(self.now + 5000, Ev::Start(pod.meta.name.clone(), pod.meta.uid));
+            return;
+        }
+        let source =
+            self.api.cluster(&job.cluster).and_then(|cluster| cluster.status.current_primary.clone());
+        self.copies.insert(pod.meta.name.clone(), source);
         let since = self.now;
         self.api.update_pod(&pod.meta.name, |pod| {
             pod.phase = PodPhase::Running;
@@ -89,8 +114,16 @@ impl Model {
         (0, copied)
     }
 
-    pub(super) fn job_end(&mut self, name: &Name, uid: u64, code: i32) {
+    pub(super) fn job_end(&mut self, name: &Name, uid: u64, planned: i32) {
         let at = self.now;
+        let source = self.copies.remove(name).flatten();
+        let lost = self.api.pod(name).is_some_and(|pod| {
+            let primary =
+                self.api.cluster(&pod.cluster).and_then(|cluster| cluster.status.current_primary.clone());
+            source.is_some() && (primary != source || !self.serving(&pod.cluster))
+        });
+        // The server that it copied has gone meanwhile: it fails, and the next pod begins anew (experiments E7).
+        let code = if lost { 1 } else { planned };
         self.api.update_pod(name, |pod| {
             pod.container = Container::Ended;
             pod.last_exit = Some(Exit { code, at });

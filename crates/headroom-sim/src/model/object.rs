@@ -130,6 +130,18 @@ pub struct Pod {
     pub image: Name,
     /// Revision of the parameters that its server started with.
     pub parameters: u32,
+    /// Annotations that somebody put on it.
+    pub annotations: BTreeMap<Name, Name>,
+}
+
+/// The annotation that makes CNPG delete an instance with its claims and make it anew (experiments E2).
+pub const UNRECOVERABLE: &str = "alpha.cnpg.io/unrecoverable";
+
+impl Pod {
+    /// Whether CNPG is told to make the instance anew.
+    pub fn unrecoverable(&self) -> bool {
+        self.annotations.get(UNRECOVERABLE).is_some_and(|value| **value == *"true")
+    }
 }
 
 /// `status.phase` of a pod.

@@ -36,7 +36,13 @@ impl SimWorld {
             Gate::ControllerStep => self.model.gates.hold(Held::Controller),
             Gate::NodeStep => self.model.gates.hold(Held::Node),
             Gate::Provision => self.model.gates.hold(Held::Provision),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
+            Gate::BeforePatch
+            | Gate::BetweenClaims
+            | Gate::BeforeCompletion
+            | Gate::BeforeSurge
+            | Gate::BeforeReplace
+            | Gate::BeforePromotion
+            | Gate::BeforeLower => {}
         }
         self.push(What::GateHeld(gate));
     }
@@ -51,7 +57,13 @@ impl SimWorld {
             Gate::ControllerStep => self.model.change(|model| model.let_go(Held::Controller)),
             Gate::NodeStep => self.model.change(|model| model.let_go(Held::Node)),
             Gate::Provision => self.model.change(|model| model.let_go(Held::Provision)),
-            Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion => {}
+            Gate::BeforePatch
+            | Gate::BetweenClaims
+            | Gate::BeforeCompletion
+            | Gate::BeforeSurge
+            | Gate::BeforeReplace
+            | Gate::BeforePromotion
+            | Gate::BeforeLower => {}
         }
         let (free, held): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.held_requests).into_iter().partition(|held| held.gate == gate);
@@ -65,7 +77,13 @@ impl SimWorld {
 
     /// Keeps the request if it has to wait, else gives it back.
     pub(super) fn hold_request(&mut self, sent: Sent) -> Option<Sent> {
-        let Request::Do(_, Action::Resize(resize)) = &*sent.request else { return Some(sent) };
+        let Request::Do(_, action) = &*sent.request else { return Some(sent) };
+        let Action::Resize(resize) = action else {
+            return match step_of(action).filter(|gate| self.holds.held.contains(gate)) {
+                Some(gate) => self.keep(gate, sent),
+                None => Some(sent),
+            };
+        };
         let claim = translate::name(resize.claim.name.as_str());
         let gate = if self.holds.held.contains(&Gate::BeforePatch) {
             Gate::BeforePatch
@@ -78,6 +96,10 @@ impl SimWorld {
         } else {
             return Some(sent);
         };
+        self.keep(gate, sent)
+    }
+
+    fn keep(&mut self, gate: Gate, sent: Sent) -> Option<Sent> {
         self.queue.push(self.model.now() + TIME_OUT, Wire::GiveUp(sent.pid, sent.ticket));
         self.held_requests.push(HeldRequest { gate, sent });
         self.reach(gate);
@@ -146,5 +168,22 @@ impl SimWorld {
         let samples = lines.map(|lines| translate::samples(&lines)).map_err(Into::into);
         self.tell(pid, Event::Sampled(node, samples));
         self.drive(pid);
+    }
+}
+
+/// The gate that a step of a shrink passes.
+fn step_of(action: &Action) -> Option<Gate> {
+    match action {
+        Action::SetInstances(set) if set.to() > set.from() => Some(Gate::BeforeSurge),
+        Action::SetInstances(_) => Some(Gate::BeforeLower),
+        Action::Destroy(_) => Some(Gate::BeforeReplace),
+        Action::Promote(_) => Some(Gate::BeforePromotion),
+        Action::Resize(_)
+        | Action::RaiseClusterSizes(_)
+        | Action::AddFinalizer(..)
+        | Action::RemoveFinalizer(..)
+        | Action::Withdraw(_)
+        | Action::DeleteJob(_)
+        | Action::DiscardClaim(_) => None,
     }
 }

@@ -131,8 +131,9 @@ impl SimWorld {
         let EventText { kind, reason, message } = words(&note.what);
         let on: &[&str] = match note.what {
             NoteKind::GrowthStarted { .. } | NoteKind::Repairing { .. } => &["DynamicStorage"],
-            NoteKind::GrowthCompleted { .. } => &["Cluster"],
+            NoteKind::GrowthCompleted { .. } | NoteKind::ShrinkCompleted { .. } => &["Cluster"],
             NoteKind::GrowthStopped { .. }
+            | NoteKind::ShrinkTurnedBack { .. }
             | NoteKind::StateEntered { .. }
             | NoteKind::PlanRefused(_)
             | NoteKind::SessionExhausted
@@ -157,6 +158,8 @@ fn words(note: &NoteKind) -> EventText {
         }
         NoteKind::GrowthCompleted { volume, from, to } => events::growth_completed(volume, *from, *to),
         NoteKind::GrowthStopped { volume, reason } => events::growth_stopped(volume, reason),
+        NoteKind::ShrinkCompleted { volume, from, to } => events::shrink_completed(volume, *from, *to),
+        NoteKind::ShrinkTurnedBack { volume, from } => events::shrink_turned_back(volume, *from),
         NoteKind::Repairing { volume, instance, to } => events::repairing(volume, instance, *to),
         NoteKind::StateEntered { volume, state, reason } => events::state_entered(volume, *state, reason),
         NoteKind::PlanRefused(codes) => events::plan_refused(codes),

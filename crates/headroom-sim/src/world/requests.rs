@@ -12,7 +12,7 @@ use headroom_core::{
 use headroom_engine::{Refusal, Request, Response, Seen};
 use headroom_scenario::{What, trace::Written};
 
-use super::{SimWorld, operator::applied, process::Past, storage, translate};
+use super::{SimWorld, operator::applied, process::Past, replacing, storage, translate};
 use crate::model::{
     apiserver::{ApiError, Object},
     draw::Subsystem,
@@ -21,12 +21,12 @@ use crate::model::{
 
 /// Does a request and answers it.
 pub(super) fn apply(world: &mut SimWorld, request: &Request, clock: Timestamp) -> Response {
-    if matches!(request, Request::ReadCluster(_) | Request::ReadWal { .. }) {
+    if matches!(request, Request::ReadCluster(_) | Request::ReadWal { .. } | Request::Survey { .. }) {
         return call(world, request, clock);
     }
     let before = world.everything();
     let response = call(world, request, clock);
-    if matches!(response, Response::Applied(_)) {
+    if matches!(response, Response::Applied(_) | Response::Done) {
         world.past = Past { objects: before, changes: Vec::new() };
     }
     response
@@ -43,10 +43,17 @@ fn call(world: &mut SimWorld, request: &Request, clock: Timestamp) -> Response {
             Response::Wal((up && world.model.api().cluster(&cluster).is_some()).then_some(calm))
         }
         Request::WriteStatus { key, of, expect, record, verdict } => {
-            write_status(world, key, (of, expect), (record.as_ref(), verdict), clock)
+            write_status(world, key, (of, expect), (record.as_deref(), verdict), clock)
         }
         Request::Do(_, Action::Resize(resize)) => raise_claim(world, resize),
+        Request::Survey { key, .. } => Response::Survey(Some(replacing::survey(world, key))),
         Request::Do(key, Action::RaiseClusterSizes(raise)) => raise_sizes(world, key, raise),
+        Request::Do(_, Action::Withdraw(withdraw)) => replacing::withdraw(world, withdraw),
+        Request::Do(_, Action::Destroy(destroy)) => replacing::destroy(world, destroy),
+        Request::Do(key, Action::Promote(promote)) => replacing::promote(world, key, promote),
+        Request::Do(key, Action::SetInstances(set)) => replacing::set_instances(world, key, set),
+        Request::Do(_, Action::DeleteJob(delete)) => replacing::delete_job(world, delete),
+        Request::Do(_, Action::DiscardClaim(discard)) => replacing::discard(world, discard),
         Request::Do(key, Action::AddFinalizer(of, expect)) => finalizer(world, key, of, expect, true),
         Request::Do(key, Action::RemoveFinalizer(of, expect)) => finalizer(world, key, of, expect, false),
     }

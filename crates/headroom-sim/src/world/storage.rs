@@ -10,7 +10,7 @@ use headroom_api::{
     status::{self, Refusal},
     time::span_from_text,
     v1alpha1::{
-        Budget, ClusterReference, ClusterSizeSync, EmergencyGrow, MaintenanceWindow, Mode, Shrink,
+        Budget, ClusterReference, ClusterSizeSync, EmergencyGrow, MaintenanceWindow, Mode, Shrink, Surge,
         TablespaceSpec, VolumeSpec, VolumeStatus,
     },
     windows::WindowSchedule,
@@ -68,7 +68,13 @@ fn volume_spec(policy: &PolicyFixture, now: Timestamp, calendar: Calendar) -> Vo
             actions_per_day: i32::from(policy.budget.0),
             reserved_for_emergency: i32::from(policy.budget.1),
         },
-        shrink: Shrink::default(),
+        shrink: policy.shrink.map_or_else(Shrink::default, |shrink| Shrink {
+            enabled: true,
+            stabilization: format!("{}m", shrink.stabilization_minutes),
+            surge: if shrink.surge { Surge::Auto } else { Surge::Never },
+            allow_switchover_on_single_instance: shrink.allow_switchover,
+            ..Shrink::default()
+        }),
         acknowledge_wal_risk: false,
     }
 }
@@ -107,6 +113,8 @@ pub(super) fn changed(spec: &DynamicStorageSpec, change: PolicyChange) -> Dynami
             PolicyChange::EmergencyLimit(limit) => {
                 volume.emergency_grow.emergency_limit = Some(limit.into());
             }
+            PolicyChange::Request(request) => volume.request = Some(request.into()),
+            PolicyChange::Shrink(enabled) => volume.shrink.enabled = enabled,
         }
     }
     spec
@@ -228,7 +236,7 @@ pub(super) fn written(
 }
 
 fn nothing() -> Record {
-    Record { sequence: 0, volumes: BTreeMap::new() }
+    Record::empty()
 }
 
 fn refusal(problem: &Problem) -> Refusal<'_> {

@@ -6,8 +6,8 @@ use headroom_core::{
     Bytes, Timestamp,
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
-        ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Fenced, Growable, PodSeen, Primary,
-        ResizeStep, Resizing, Suspension, VolumeSpecSeen,
+        Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerExit, ContainerSeen, Fenced, Growable,
+        Mark, PodSeen, Primary, ResizeStep, Resizing, Suspension, VolumeSpecSeen,
     },
     usage::Sample,
 };
@@ -147,6 +147,20 @@ pub(super) fn cluster(cluster: &Cluster) -> Seen {
         } else {
             Fenced::Instances(cluster.fenced.iter().map(|name| InstanceName::from(&**name)).collect())
         },
+        census: Census {
+            instances: status.instances,
+            loose_claims: u32::try_from(
+                status.dangling.len() + status.initializing.len() + status.unusable.len(),
+            )
+            .unwrap_or(u32::MAX),
+        },
+        conduct: Conduct {
+            supervised: cluster.spec.supervised,
+            maintained: false,
+            follows: false,
+            snapshots: cluster.spec.snapshots_online.is_some(),
+            synchronous: cluster.spec.synchronous,
+        },
     };
     Seen::Cluster(key(&cluster.meta.name), Box::new(seen))
 }
@@ -201,6 +215,12 @@ pub(super) fn pod(pod: &Pod) -> Seen {
         terminating: pod.meta.deleting,
         container,
         last_exit: pod.last_exit.map(|exit| ContainerExit { code: exit.code, at: timestamp(exit.at) }),
+        version: version(pod.meta.version),
+        mark: match (pod.unrecoverable(), pod.annotations.contains_key(headroom_api::REPLACED_BY)) {
+            (false, _) => Mark::None,
+            (true, true) => Mark::Ours,
+            (true, false) => Mark::Foreign,
+        },
     };
     Seen::Pod(
         key(&pod.cluster),

@@ -34,6 +34,7 @@ pub(crate) fn fixture(topology: Topology) -> Fixture {
             emergency_limit: None,
             budget: (4, 1),
             window: WindowFixture::Absent,
+            shrink: None,
         },
     }
 }

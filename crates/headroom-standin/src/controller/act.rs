@@ -119,7 +119,7 @@ impl Round<'_> {
                 self.create_claims(&instance).await?;
             }
             Move::Adopt(instance) => self.adopt(&instance).await?,
-            Move::Remove(instance) => {
+            Move::Remove(instance) | Move::Replace(instance) => {
                 // Claims first, then the pod (traces 04, 10).
                 for claim in self.api.claims_of(&instance) {
                     self.writer.delete("PersistentVolumeClaim", &claim.meta.name).await?;

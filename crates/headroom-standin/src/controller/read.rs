@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headroom_sim::model::apiserver::{ApiServer, named};
 use headroom_sim::model::object::{
     Claim, Cluster as Seen, ClusterSpec, ClusterStatus, Container, Exit, Job, Name, Pod, PodPhase, Role,
-    Step, Volume, phase,
+    Step, UNRECOVERABLE, Volume, phase,
 };
 use headroom_sim::model::queue::Millis;
 use k8s_openapi::api::batch::v1 as batch;
@@ -177,6 +177,13 @@ fn pod(cluster: &Name, pod: &core::Pod) -> Option<Pod> {
         },
         image: image(pod).unwrap_or_default().into(),
         parameters: 0,
+        annotations: meta
+            .annotations
+            .iter()
+            .flatten()
+            .filter(|(name, _)| **name == UNRECOVERABLE)
+            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+            .collect(),
     })
 }
 

@@ -10,7 +10,12 @@ use super::review::Write;
 pub(crate) const fn stands_before_writes(gate: Gate) -> bool {
     match gate {
         Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => true,
-        Gate::ControllerStep | Gate::NodeStep => false,
+        Gate::ControllerStep
+        | Gate::NodeStep
+        | Gate::BeforeSurge
+        | Gate::BeforeReplace
+        | Gate::BeforePromotion
+        | Gate::BeforeLower => false,
     }
 }
 

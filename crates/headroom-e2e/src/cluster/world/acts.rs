@@ -164,7 +164,8 @@ impl ClusterWorld {
         match change {
             PolicyChange::Limit(limit) => PolicyChange::Limit(self.scale.up(limit)),
             PolicyChange::EmergencyLimit(limit) => PolicyChange::EmergencyLimit(self.scale.up(limit)),
-            PolicyChange::TargetBuffer(_) | PolicyChange::Budget(..) => change,
+            PolicyChange::Request(request) => PolicyChange::Request(self.scale.up(request)),
+            PolicyChange::TargetBuffer(_) | PolicyChange::Budget(..) | PolicyChange::Shrink(_) => change,
         }
     }
 
@@ -213,6 +214,8 @@ fn changed(change: PolicyChange) -> Value {
         PolicyChange::Budget(per_day, reserved) => {
             json!({"budget": {"actionsPerDay": per_day, "reservedForEmergency": reserved}})
         }
+        PolicyChange::Request(request) => json!({"request": request.to_string()}),
+        PolicyChange::Shrink(enabled) => json!({"shrink": {"enabled": enabled}}),
         PolicyChange::EmergencyLimit(limit) => {
             json!({"emergencyGrow": {"emergencyLimit": limit.to_string()}})
         }

@@ -92,7 +92,13 @@ fn decided() -> Verdict {
 }
 
 fn write_status(record: Option<Record>, verdict: Verdict, expect: &str) -> Request {
-    Request::WriteStatus { key: key(), of: id("pg", "storage-uid"), expect: version(expect), record, verdict }
+    Request::WriteStatus {
+        key: key(),
+        of: id("pg", "storage-uid"),
+        expect: version(expect),
+        record: record.map(Box::new),
+        verdict,
+    }
 }
 
 const STATUS: &str =
@@ -100,7 +106,7 @@ const STATUS: &str =
 
 #[test]
 fn a_decision_replaces_the_status_of_the_version_that_was_read() {
-    let record = Record { sequence: 4, volumes: BTreeMap::new() };
+    let record = Record { sequence: 4, ..Record::empty() };
     let call = written(&write_status(Some(record.clone()), decided(), "7"));
     assert_eq!((call.method, call.uri.as_str()), (Method::JsonPatch, STATUS));
     let body: Value = serde_json::from_str(&call.body).expect("JSON");

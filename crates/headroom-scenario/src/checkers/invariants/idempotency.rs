@@ -75,7 +75,11 @@ fn intent_before(case: &Case<'_>, (entry, instance, volume, to): &Raise<'_>) -> 
 fn slots(case: &Case<'_>, raises: &[Raise<'_>]) -> Result<(), String> {
     let Some(status) = &case.end.storage else { return Ok(()) };
     for shown in &status.volumes {
-        let own: Vec<_> = shown.ledger.iter().filter(|(cause, ..)| *cause != Cause::External).collect();
+        let own: Vec<_> = shown
+            .ledger
+            .iter()
+            .filter(|(cause, ..)| ![Cause::External, Cause::Shrink].contains(cause))
+            .collect();
         for (at, (_, to, completed)) in own.iter().enumerate() {
             let done = raises.iter().any(|(_, _, volume, size)| **volume == shown.volume && size == to);
             require(!completed || done, || {

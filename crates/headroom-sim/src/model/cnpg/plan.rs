@@ -29,6 +29,8 @@ pub enum Move {
     Adopt(Name),
     /// Deletes an instance's claims and pod.
     Remove(Name),
+    /// The same because its pod says so: to be made anew.
+    Replace(Name),
     /// Deletes completed jobs.
     DropJobs,
     /// Elects this replica.
@@ -106,6 +108,16 @@ pub fn plan(situation: &Situation<'_>) -> Vec<Move> {
     let active = |pod: &&Pod| !pod.meta.deleting && pod.phase == PodPhase::Running;
     if cluster.spec.resize_in_use && unfinished().next().is_none() && pods.iter().all(active) {
         moves.extend(raises(api, cluster));
+    }
+    // Only while no job runs, and never the current or the target primary; who else is ready is not asked, and the
+    // annotation stays where it is refused (experiments E2 to E4, E7; S: `cluster_unrecoverable.go`).
+    let protected = [&cluster.status.current_primary, &cluster.status.target_primary];
+    let doomed = pods.iter().find(|pod| {
+        pod.unrecoverable() && !pod.meta.deleting && !protected.contains(&&Some(pod.instance.clone()))
+    });
+    if let Some(pod) = doomed.filter(|_| unfinished().next().is_none()) {
+        moves.push(Move::Replace(pod.instance.clone()));
+        return moves;
     }
     moves.extend(instance_steps(api, cluster, *memory, &pods));
     moves
@@ -198,6 +210,15 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
         || cluster.status.phase == Some(phase::IN_PLACE)
     {
         return Vec::new();
+    }
+    // A Job that was deleted is made again as soon as all others are ready, whatever the number wanted (experiments E8).
+    let orphan = existing.iter().find(|instance| {
+        let mut claims = api.claims_of(instance);
+        api.pod(instance).is_none() && claims.all(|claim| !claim.meta.deleting)
+    });
+    if let Some(orphan) = orphan.filter(|_| !pods.is_empty() && pods.iter().all(|pod| pod.ready)) {
+        let reason: Name = format!("Recreating instance {orphan}").into();
+        return vec![Move::Phase(phase::CREATING, Some(reason)), Move::Join(orphan.clone())];
     }
     // A claim that is being deleted while its pod lives is not acted on (trace 15, fact 16).
     let doomed = |claim: &&crate::model::object::Claim| {

@@ -223,6 +223,18 @@ impl Model {
         self.flow(cluster);
     }
 
+    /// What an instance's status endpoint says of replication: whether it is primary, whether it receives, and its
+    /// position. `None`: it does not answer.
+    pub fn replication(&self, cluster: &Name, instance: &Name) -> Option<(bool, bool, u64)> {
+        let database = self.databases.get(cluster)?;
+        let server = database.servers.get(instance).filter(|server| server.up)?;
+        let primary = database.primary.as_ref() == Some(instance);
+        let follows = !primary && server.held.is_none() && database.serving();
+        let written = super::grown(database.lsn_rate, self.now.saturating_sub(database.settled));
+        let position = if primary || follows { database.lsn + written } else { 0 };
+        Some((primary, follows, position))
+    }
+
     /// Acknowledged rows that the present primary does not hold.
     pub fn lost(&self, cluster: &Name) -> u64 {
         self.databases.get(cluster).map_or(0, |database| database.lost.div_ceil(1000))

@@ -1,0 +1,164 @@
+//! Whether a volume may shrink, and to what size (design §6 "When" and "Target").
+
+use crate::{
+    Bytes, Observation, Percent, Span,
+    decide::{draft::Draft, member::Member},
+    names::InstanceName,
+    observation::{ClaimSeen, MemberSeen},
+    policy::ShrinkPolicy,
+    usage::{Sample, Samples, share},
+};
+
+/// A volume is too large when more than the buffer and this many points are free.
+const ROOMY_POINTS: u8 = 20;
+/// It is so no longer when less than the buffer and this many points are free: between the two nothing changes.
+const CLOSE_POINTS: u8 = 15;
+/// A shrink leaves the buffer and this many points free.
+const LANDING_POINTS: u8 = 10;
+/// The least saving in bytes, or a tenth of the limit where that is less.
+const LEAST_SAVING: Bytes = Bytes::gibi(10);
+
+/// What a shrink must know of a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::decide) struct Look {
+    /// It has been too large for long enough.
+    pub(in crate::decide) offer: Option<Offer>,
+    /// The size that holds what is used; `None` while the usage of a member is not known.
+    pub(in crate::decide) needed: Option<Bytes>,
+    /// That member.
+    pub(in crate::decide) unknown: Option<InstanceName>,
+    /// How fast WAL is written on it is not known.
+    pub(in crate::decide) unmeasured: bool,
+    /// A member that was made anew has less than the buffer free, two samples long.
+    pub(in crate::decide) short: bool,
+    /// A member is in emergency whose claim has the size that it should.
+    pub(in crate::decide) pressed: bool,
+}
+
+impl Look {
+    /// Of a volume of which nothing is judged.
+    pub(in crate::decide) const NONE: Self =
+        Self { offer: None, needed: None, unknown: None, unmeasured: false, short: false, pressed: false };
+}
+
+/// A shrink that waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::decide) struct Offer {
+    /// The effective size.
+    pub(in crate::decide) from: Bytes,
+    /// The size that holds what is used.
+    pub(in crate::decide) to: Bytes,
+}
+
+/// Two surveys this far apart tell the pace of WAL.
+pub(in crate::decide) const PACE_OVER: Span = Span::minutes(1);
+
+/// Looks at a volume as a shrink does.
+pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], runs: bool) -> Look {
+    let pace = draft.seen.evidence.survey.as_ref().and_then(|survey| survey.wal_pace(PACE_OVER));
+    let expected = match pace.filter(|_| draft.holds_wal()) {
+        Some((bytes, span)) => {
+            let copy = u64::from(copy_span(copied(draft.seen)).as_seconds());
+            bytes.scaled_up(copy, u64::from(span.as_seconds())).unwrap_or(Bytes::MAX)
+        }
+        None => Bytes::ZERO,
+    };
+    let needed = wanted(draft, members, expected);
+    let low = |sample: Sample| share::free_below(sample, draft.policy.buffer);
+    let short = members.iter().any(|member| {
+        let small = member.capacity < draft.record.effective && member.capacity >= draft.whole();
+        small && member.current.is_some_and(low) && member.earlier().is_some_and(low)
+    });
+    let unmeasured = draft.holds_wal() && pace.is_none();
+    let pressed = draft.alarmed(members).any(|(member, _)| member.capacity >= draft.whole());
+    let unknown = members.iter().find(|member| member.current.is_none()).map(|member| member.name.clone());
+    Look { offer: offer(draft, members, needed, runs), needed, unknown, unmeasured, short, pressed }
+}
+
+/// Keeps since when the volume has been too large, and offers a shrink once that has lasted. `None`: nothing to offer.
+fn offer(draft: &mut Draft<'_>, members: &[Member<'_>], wanted: Option<Bytes>, runs: bool) -> Option<Offer> {
+    let rules = draft.policy.shrink;
+    let grows = draft.record.growth.is_some() || !draft.alarms.is_empty();
+    if !rules.enabled || grows || runs {
+        draft.record.calm_since = None;
+        return None;
+    }
+    if draft.blocked || draft.wanted.is_some() {
+        return None;
+    }
+    let free_above = |points: u8| {
+        let share = Percent::clamped(draft.policy.buffer.get().saturating_add(points));
+        members.iter().filter_map(|member| member.current).all(|sample| !share::free_below(sample, share))
+    };
+    if !free_above(CLOSE_POINTS) {
+        draft.record.calm_since = None;
+        return None;
+    }
+    // Of a member that is not known nothing follows, neither way.
+    let to = wanted?;
+    let from = draft.record.effective;
+    let worth = saves_enough(rules, draft.policy.limit, from, to);
+    if draft.record.calm_since.is_none() {
+        if !(worth && free_above(ROOMY_POINTS)) {
+            return None;
+        }
+        draft.record.calm_since = Some(draft.now);
+    }
+    let due = draft.record.calm_since?.plus(rules.stabilization);
+    draft.edge([due]);
+    (worth && due <= draft.now).then_some(Offer { from, to })
+}
+
+/// The size that every claim of the volume needs: the most that any member used since it is watched, what else is
+/// `expected`, the buffer and ten points; in device bytes, in whole units, not below the floor. `None`: the usage of a
+/// member is not known.
+fn wanted(draft: &Draft<'_>, members: &[Member<'_>], expected: Bytes) -> Option<Bytes> {
+    let mut size = draft.bounds.low;
+    if members.is_empty() {
+        return None;
+    }
+    for member in members {
+        let current = member.current?;
+        let most = member.samples.iter().map(|sample| share::used(*sample)).max()?;
+        size = size.max(device(draft, member, current, most.plus(expected)));
+    }
+    Some(size.rounded_up_to(draft.policy.unit))
+}
+
+/// A small file system loses as much to itself as a large one, or a share: the larger of both is kept.
+fn device(draft: &Draft<'_>, member: &Member<'_>, sample: Sample, in_use: Bytes) -> Bytes {
+    let fillable = draft.policy.buffer.complement().get().saturating_sub(LANDING_POINTS);
+    let file_system = in_use.scaled_up(100, u64::from(fillable)).unwrap_or(Bytes::MAX);
+    let by_share = member.shape(draft.before()).device_for(file_system);
+    by_share.max(file_system.plus(member.capacity.minus_or_zero(sample.capacity)))
+}
+
+fn saves_enough(rules: ShrinkPolicy, limit: Bytes, from: Bytes, to: Bytes) -> bool {
+    let saving = from.minus_or_zero(to);
+    let share = from.scaled_up(u64::from(rules.minimum_saving.get()), 100).unwrap_or(Bytes::MAX);
+    let least = limit.scaled_up(1, 10).unwrap_or(LEAST_SAVING).min(LEAST_SAVING);
+    saving > Bytes::ZERO && saving >= share.max(least)
+}
+
+/// Bytes that a copy of an instance carries: what the fullest one uses; where that is not known, what it asks for.
+pub(in crate::decide) fn copied(seen: &Observation) -> Bytes {
+    let used = |claim: &ClaimSeen| {
+        let sample = seen.evidence.samples.get(&claim.id.uid).and_then(Samples::newest);
+        sample.map_or(claim.requested, share::used)
+    };
+    let group = |member: &MemberSeen| member.claims.values().map(used).fold(Bytes::ZERO, Bytes::plus);
+    seen.members.values().map(group).max().unwrap_or(Bytes::ZERO)
+}
+
+/// At this many bytes a second a copy is reckoned: half of what a loaded gigabit network carries.
+const COPY_RATE: u64 = 48 << 20;
+/// A copy may wait this long for the primary's spread checkpoint (experiments E7: 4.5 min with PostgreSQL's defaults),
+/// and for its pods.
+const COPY_WAITS: Span = Span::minutes(6);
+
+/// How long a copy of this many bytes may take.
+pub(in crate::decide) fn copy_span(bytes: Bytes) -> Span {
+    let seconds = bytes.get().checked_div(COPY_RATE).and_then(|seconds| u32::try_from(seconds).ok());
+    let seconds = seconds.unwrap_or(u32::MAX).saturating_add(COPY_WAITS.as_seconds());
+    Span::seconds(seconds)
+}

@@ -1,0 +1,365 @@
+//! The next step of a shrink that runs, from what is observed alone.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use super::{
+    Passed, Scene, acts,
+    fit::{is_original, left},
+    guard::{self, Ready, Step, candidate},
+};
+use crate::{
+    Action,
+    decision::Need,
+    names::{InstanceName, VolumeName},
+    observation::{JobSeen, Mark, MemberSeen, Primary},
+    record::{Condemned, Course, Shrink, Surging},
+    report::{Reason, ShrinkReason, State},
+    witness::PROVES_FOR,
+};
+
+/// What a step came to.
+enum Came {
+    /// This is done next.
+    Act(Action),
+    /// This must be read first.
+    Ask(Need),
+    /// A safe point: something says wait.
+    Held(Reason),
+    /// CNPG or the storage works.
+    Works(ShrinkReason),
+}
+
+/// Names the next step of a shrink whose record is written, and says how it stands.
+pub(super) fn step(scene: &Scene<'_>, shrink: &Shrink, written: bool, passed: &mut Passed) {
+    let rescue = if written { rescue(scene, shrink, passed) } else { None };
+    let came = match rescue {
+        Some(came) => came,
+        None => match shrink.course {
+            Course::Smaller => smaller(scene, shrink, passed),
+            Course::Back(why) => {
+                back(scene, shrink, passed).unwrap_or(Came::Works(ShrinkReason::TurningBack(why)))
+            }
+            Course::Tidy => lower(scene, shrink, passed),
+        },
+    };
+    let told = match came {
+        Came::Act(action) => {
+            let told = doing(&action);
+            passed.next = (written && acts(scene)).then_some(action);
+            (State::Shrinking, told)
+        }
+        Came::Ask(need) => {
+            let open = written && acts(scene) && passed.need.is_none();
+            passed.need = if open { Some(need) } else { passed.need };
+            (State::Shrinking, ShrinkReason::Confirming)
+        }
+        Came::Works(reason) => (State::Shrinking, reason),
+        Came::Held(reason) => {
+            for name in shrink.volumes.keys() {
+                passed.told.insert(name.clone(), (State::PendingShrink, reason.clone()));
+            }
+            return;
+        }
+    };
+    for name in shrink.volumes.keys() {
+        passed.told.insert(name.clone(), (told.0, Reason::Shrink(told.1.clone())));
+    }
+}
+
+fn doing(action: &Action) -> ShrinkReason {
+    match action {
+        Action::Destroy(destroy) => ShrinkReason::Replacing(destroy.instance().clone()),
+        Action::Promote(promote) => ShrinkReason::SwitchingOver(promote.to().clone()),
+        Action::SetInstances(set) if set.to() > set.from() => ShrinkReason::AddingInstance,
+        Action::SetInstances(_) | Action::DiscardClaim(_) => ShrinkReason::RemovingInstance,
+        Action::DeleteJob(_)
+        | Action::Resize(_)
+        | Action::RaiseClusterSizes(_)
+        | Action::AddFinalizer(..)
+        | Action::RemoveFinalizer(..)
+        | Action::Withdraw(_) => ShrinkReason::Copying,
+    }
+}
+
+/// All volumes that take part.
+fn volumes(shrink: &Shrink) -> Vec<&VolumeName> {
+    shrink.volumes.keys().collect()
+}
+
+fn when_ready(
+    scene: &Scene<'_>,
+    shrink: &Shrink,
+    step: Step<'_>,
+    passed: &mut Passed,
+    act: impl FnOnce(crate::witness::Quorum<'_>) -> Option<Action>,
+) -> Came {
+    match guard::ready(scene, &volumes(shrink), step, &mut passed.edges) {
+        Ready::Go(quorum) => act(quorum).map_or(Came::Ask(Need::Quorum), Came::Act),
+        Ready::Held(reason) => Came::Held(reason),
+        Ready::Ask(need) => Came::Ask(need),
+    }
+}
+
+/// On the way to smaller claims: surge, replace the replicas, switch over, replace the old primary.
+fn smaller(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
+    if shrink.surge == Surging::Seen && scene.seen.cluster.instances == shrink.declared {
+        let reverted = ShrinkReason::SurgeReverted { declared: shrink.declared };
+        return Came::Held(Reason::Shrink(reverted));
+    }
+    // A surge that is tried again comes first, unless CNPG has been told already.
+    let surges = shrink.surge == Surging::Wanted && scene.seen.cluster.instances == shrink.declared;
+    if let Some(condemned) = shrink.condemned.as_ref().filter(|it| !(surges && untouched(scene, it))) {
+        return replace(scene, shrink, condemned, passed);
+    }
+    if !left(scene.seen, shrink) {
+        return Came::Works(ShrinkReason::Copying);
+    }
+    if let Some(working) = working(scene, shrink) {
+        return Came::Works(working);
+    }
+    let cluster = &scene.seen.cluster;
+    let Primary::Known(primary) = &cluster.primary else {
+        return Came::Held(Reason::Shrink(ShrinkReason::NotHealthy(crate::report::Unhealthy::Primary)));
+    };
+    let primary_is_original = original(scene, shrink, primary);
+    let alone = shrink.declared == 1;
+    if alone && !primary_is_original {
+        return lower(scene, shrink, passed);
+    }
+    if cluster.instances == shrink.declared {
+        match shrink.surge {
+            Surging::Wanted => {
+                let to = shrink.declared.saturating_add(1);
+                return when_ready(scene, shrink, Step::Surge, passed, |quorum| {
+                    quorum.set_instances(shrink, to).map(Action::SetInstances)
+                });
+            }
+            // A single instance that has moved is dealt with above.
+            Surging::No | Surging::Seen | Surging::Returning => {}
+        }
+    }
+    match next_victim(scene, shrink, primary) {
+        // Condemning is a change of the record, which `condemn` makes when everything is ready.
+        Some(victim) => match guard::ready(scene, &volumes(shrink), Step::Replace(victim), &mut passed.edges)
+        {
+            Ready::Go(_) => Came::Works(ShrinkReason::Replacing(victim.clone())),
+            Ready::Held(reason) => Came::Held(reason),
+            Ready::Ask(need) => Came::Ask(need),
+        },
+        None => promote(scene, shrink, primary, passed),
+    }
+}
+
+/// The record with the next victim condemned, when it may be. Everything must be ready, as for the act itself.
+pub(super) fn condemn(scene: &Scene<'_>, shrink: &Shrink) -> Option<Condemned> {
+    let open = shrink.course == Course::Smaller && shrink.condemned.is_none() && acts(scene);
+    if !open || working(scene, shrink).is_some() || shrink.declared == 1 {
+        return None;
+    }
+    let surging = scene.seen.cluster.instances == shrink.declared && shrink.surge != Surging::No;
+    let Primary::Known(primary) = &scene.seen.cluster.primary else { return None };
+    let victim = next_victim(scene, shrink, primary).filter(|_| !surging)?;
+    let ready = guard::ready(scene, &volumes(shrink), Step::Replace(victim), &mut Vec::new());
+    let Ready::Go(_) = ready else { return None };
+    let member = scene.seen.members.get(victim)?;
+    let claims: BTreeSet<_> = member.claims.values().map(|claim| claim.id.uid.clone()).collect();
+    Some(Condemned { instance: victim.clone(), pod: member.pod.as_ref()?.id.uid.clone(), claims })
+}
+
+fn original(scene: &Scene<'_>, shrink: &Shrink, name: &InstanceName) -> bool {
+    scene.seen.members.get(name).is_some_and(|member| is_original(shrink, name, member))
+}
+
+/// The original replica with the highest serial.
+fn next_victim<'a>(scene: &Scene<'a>, shrink: &Shrink, primary: &InstanceName) -> Option<&'a InstanceName> {
+    let members = scene.seen.members.iter();
+    members
+        .filter(|(name, member)| *name != primary && is_original(shrink, name, member))
+        .map(|(name, _)| name)
+        .max_by_key(|name| serial(name))
+}
+
+/// The number in an instance's name, for an order that people expect.
+fn serial(name: &InstanceName) -> u32 {
+    name.as_str().rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// What CNPG is making, or the storage growing.
+fn working(scene: &Scene<'_>, shrink: &Shrink) -> Option<ShrinkReason> {
+    let wanted = scene.seen.cluster.instances;
+    let there = u32::try_from(scene.seen.members.len()).unwrap_or(u32::MAX);
+    let fresh = |(name, member): (&InstanceName, &MemberSeen)| {
+        !is_original(shrink, name, member) && !member.pod.as_ref().is_some_and(|pod| pod.ready)
+    };
+    let making = there < wanted || scene.seen.members.iter().any(fresh);
+    let known = matches!(scene.seen.cluster.primary, Primary::Known(_));
+    (making && known).then_some(ShrinkReason::Copying)
+}
+
+/// The condemned one is marked; then CNPG works.
+fn replace(scene: &Scene<'_>, shrink: &Shrink, condemned: &Condemned, passed: &mut Passed) -> Came {
+    if !untouched(scene, condemned) {
+        return Came::Works(ShrinkReason::Replacing(condemned.instance.clone()));
+    }
+    when_ready(scene, shrink, Step::Replace(&condemned.instance), passed, |quorum| {
+        quorum.destroy(shrink).map(Action::Destroy)
+    })
+}
+
+/// Whether CNPG has not been told yet.
+fn untouched(scene: &Scene<'_>, condemned: &Condemned) -> bool {
+    let pod = scene.seen.members.get(&condemned.instance).and_then(|member| member.pod.as_ref());
+    let same = pod.filter(|pod| pod.id.uid == condemned.pod);
+    same.is_some_and(|pod| pod.mark == Mark::None && !pod.terminating)
+}
+
+/// Whether a marked pod that CNPG has not begun to delete must be spared: something says wait now.
+pub(super) fn must_spare(scene: &Scene<'_>, shrink: &Shrink) -> bool {
+    let Some(condemned) = &shrink.condemned else { return false };
+    let pod = scene.seen.members.get(&condemned.instance).and_then(|member| member.pod.as_ref());
+    let marked =
+        pod.is_some_and(|pod| pod.id.uid == condemned.pod && pod.mark == Mark::Ours && !pod.terminating);
+    marked && guard::shown(scene, &volumes(shrink), Step::Replace(&condemned.instance)).is_some()
+}
+
+/// The primary is the last original: a replica that was made anew takes over.
+fn promote(scene: &Scene<'_>, shrink: &Shrink, primary: &InstanceName, passed: &mut Passed) -> Came {
+    let mut fresh: Vec<&InstanceName> = scene
+        .seen
+        .members
+        .iter()
+        .filter(|(name, member)| *name != primary && !is_original(shrink, name, member))
+        .map(|(name, _)| name)
+        .collect();
+    fresh.sort_by_key(|name| serial(name));
+    if scene.seen.cluster.conduct.supervised {
+        return match fresh.first() {
+            Some(first) => Came::Held(Reason::Shrink(ShrinkReason::PromoteByHand((*first).clone()))),
+            None => Came::Works(ShrinkReason::Copying),
+        };
+    }
+    let survey = scene.seen.evidence.survey.as_ref();
+    when_ready(scene, shrink, Step::Promote, passed, |quorum| {
+        let to = candidate(survey, &fresh).ok()?;
+        quorum.promote(to).map(Action::Promote)
+    })
+    .unless_behind(candidate(survey, &fresh).err().flatten())
+}
+
+impl Came {
+    /// Everything was ready but for a replica that follows.
+    fn unless_behind(self, behind: Option<&InstanceName>) -> Self {
+        match (self, behind) {
+            (Self::Ask(Need::Quorum), Some(behind)) => {
+                Self::Held(Reason::Shrink(ShrinkReason::Behind(behind.clone())))
+            }
+            (came, _) => came,
+        }
+    }
+}
+
+/// The number of instances is restored.
+fn lower(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
+    if scene.seen.cluster.instances <= shrink.declared {
+        return Came::Works(ShrinkReason::RemovingInstance);
+    }
+    when_ready(scene, shrink, Step::Lower, passed, |quorum| {
+        quorum.set_instances(shrink, shrink.declared).map(Action::SetInstances)
+    })
+}
+
+/// Back: instances first, then the claims of the instance that was never finished, then its Job; so that CNPG does not
+/// make it again (experiments E8). `None`: claims grow, or everything is there and waits for CNPG.
+fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came> {
+    let cluster = &scene.seen.cluster;
+    let unborn = scene
+        .seen
+        .members
+        .iter()
+        .find(|(name, member)| member.pod.is_none() && !shrink.originals.contains_key(*name));
+    if cluster.instances > shrink.declared {
+        let Some(_) = unborn else { return Some(lower(scene, shrink, passed)) };
+        return match certain(scene) {
+            Err(need) => Some(Came::Ask(need)),
+            Ok(quorum) => {
+                quorum.set_instances(shrink, shrink.declared).map(|set| Came::Act(Action::SetInstances(set)))
+            }
+        };
+    }
+    // The Job of an instance that is wanted goes on: what is deleted is made anew.
+    let idle = |job: &&JobSeen| {
+        let podless = scene.seen.members.get(&job.instance).is_none_or(|member| member.pod.is_none());
+        podless && !job.terminating && !shrink.originals.contains_key(&job.instance)
+    };
+    let orphan = jobs(scene).find(idle);
+    if unborn.is_none() && orphan.is_none() {
+        return None;
+    }
+    let quorum = match certain(scene) {
+        Err(need) => return Some(Came::Ask(need)),
+        Ok(quorum) => quorum,
+    };
+    let claim = unborn.and_then(|(name, member)| {
+        member.claims.values().find(|claim| !claim.terminating).map(|claim| (name, claim))
+    });
+    if let Some((name, claim)) = claim {
+        return quorum
+            .discard(shrink, name, &claim.id)
+            .map(|discard| Came::Act(Action::DiscardClaim(discard)));
+    }
+    quorum.delete_job(orphan?).map(|delete| Came::Act(Action::DeleteJob(delete)))
+}
+
+/// The join trap (experiments E4): while a Job that makes an instance is unfinished CNPG recreates no other pod, not even
+/// the primary's. The Job holds no data: it is deleted, and CNPG makes it again when all others are back. The same for
+/// one that has failed for good (E9).
+fn rescue(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came> {
+    let ours = [shrink.declared, shrink.declared.saturating_add(1)].contains(&scene.seen.cluster.instances);
+    let podless = |(name, member): (&InstanceName, &MemberSeen)| {
+        let there = member.claims.values().all(|claim| !claim.terminating && claim.capacity.is_some());
+        (member.pod.is_none() && there).then(|| name.clone())
+    };
+    let waiting: Vec<InstanceName> = scene.seen.members.iter().filter_map(podless).collect();
+    if !ours || waiting.is_empty() || !acts(scene) {
+        return None;
+    }
+    let known = scene.seen.evidence.survey.as_ref();
+    let recent = known.filter(|known| scene.now.since(known.at) <= PROVES_FOR);
+    let stuck = jobs(scene)
+        .find(|job| !job.terminating && (job.failed || waiting.iter().any(|name| *name != job.instance)));
+    if recent.is_none() {
+        // One instance without a pod is what every copy looks like; two are not, and a failed Job is told by its age.
+        let again = known.is_none_or(|known| scene.now.since(known.at) > COPY_LOOKED_AT);
+        if waiting.len() > 1 || primary_waits(scene, &waiting) || again {
+            return Some(Came::Ask(Need::Survey));
+        }
+    }
+    passed.edges.extend(known.map(|known| known.at.plus(COPY_LOOKED_AT).plus(crate::Span::seconds(1))));
+    let job = recent.and(stuck)?;
+    let Some(quorum) = scene.seen.quorum(scene.now) else { return Some(Came::Ask(Need::Quorum)) };
+    quorum.delete_job(job).map(|delete| Came::Act(Action::DeleteJob(delete)))
+}
+
+/// A copy is looked at this often: whether its Job has failed for good.
+const COPY_LOOKED_AT: crate::Span = crate::Span::minutes(1);
+
+fn primary_waits(scene: &Scene<'_>, waiting: &[InstanceName]) -> bool {
+    match &scene.seen.cluster.primary {
+        Primary::Known(primary) => waiting.contains(primary),
+        Primary::Moving { .. } | Primary::Unknown => false,
+    }
+}
+
+fn jobs<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a JobSeen> {
+    let facts = scene.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    facts.into_iter().flat_map(|facts| &facts.jobs)
+}
+
+/// A survey and a quorum read of just now, in this order.
+fn certain<'a>(scene: &Scene<'a>) -> Result<crate::witness::Quorum<'a>, Need> {
+    let survey = scene.seen.evidence.survey.as_ref();
+    if survey.is_none_or(|survey| scene.now.since(survey.at) > PROVES_FOR) {
+        return Err(Need::Survey);
+    }
+    scene.seen.quorum(scene.now).ok_or(Need::Quorum)
+}

@@ -1,0 +1,73 @@
+//! What only a shrink must know: read on demand, kept in memory, gone as soon as headroom writes.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use crate::{
+    Bytes, Span, Timestamp,
+    names::{InstanceName, NodeName, ObjectId},
+};
+
+/// What was read, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurveySeen {
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// `None`: it could not be read.
+    pub facts: Option<Survey>,
+    /// The primary's WAL position (bytes) at an earlier survey of the same primary: what the pace of WAL is taken from.
+    pub mark: Option<(Timestamp, u64)>,
+}
+
+/// One look at what surrounds the instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// Jobs of the Cluster that have not completed.
+    pub jobs: Vec<JobSeen>,
+    /// Nodes that take no new pods.
+    pub cordoned: BTreeSet<NodeName>,
+    /// A Backup of the Cluster has begun and not ended.
+    pub backup_running: bool,
+    /// What the instances say of replication; one that could not be asked is absent.
+    pub replication: BTreeMap<InstanceName, ReplicationSeen>,
+}
+
+/// A Job that makes an instance and has not completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSeen {
+    /// Which Job.
+    pub id: ObjectId,
+    /// The instance that it makes.
+    pub instance: InstanceName,
+    /// It has failed for good (condition `Failed`).
+    pub failed: bool,
+    /// It has a deletion timestamp.
+    pub terminating: bool,
+}
+
+/// What `/pg/status` of an instance says (experiments E1; absent is zero).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicationSeen {
+    /// `isPrimary`.
+    pub primary: bool,
+    /// `timeLineID`.
+    pub timeline: u64,
+    /// `isWalReceiverActive`.
+    pub receiving: bool,
+    /// `currentLsn` of a primary, `replayLsn` of a replica, in bytes.
+    pub position: u64,
+    /// The last archiving attempt failed.
+    pub archiver_failing: bool,
+}
+
+impl SurveySeen {
+    /// The pace of the primary's WAL, when two surveys at least `apart` are there: bytes over a span.
+    pub fn wal_pace(&self, apart: Span) -> Option<(Bytes, Span)> {
+        let (since, from) = self.mark?;
+        let span = self.at.since(since);
+        let primary = self.facts.as_ref()?.replication.values().find(|seen| seen.primary)?;
+        (span >= apart).then(|| (Bytes::new(primary.position.saturating_sub(from)), span))
+    }
+}

@@ -1,0 +1,150 @@
+//! When a shrink begins, and what it says while it waits.
+
+use std::collections::BTreeMap;
+
+use headroom_core::{
+    Span, Timestamp,
+    names::VolumeName,
+    observation::{Fenced, Mark, Primary},
+    policy::{Mode, Surge},
+    report::{Notice, Reason, ShrinkReason, State, Unhealthy},
+    window::Windows,
+};
+
+use super::toy::{facts, job, large, session};
+use crate::world::{World, gi, instance};
+
+/// What keeps a shrink from beginning, or `Shrinking` where nothing does.
+#[track_caller]
+fn held(instances: usize, change: impl FnOnce(&mut World), state: State, reason: &Reason) {
+    let mut world = large(instances);
+    change(&mut world);
+    let done = session(&mut world);
+    assert!(done.iter().all(|what| what == "add finalizer"), "{done:?}");
+    world.assert_says(state, reason);
+    assert!(world.record.shrink.is_none());
+}
+
+#[test]
+fn each_thing_that_says_wait_is_named() {
+    let pending = |instances, change: &dyn Fn(&mut World), reason| {
+        held(instances, change, State::PendingShrink, &Reason::Shrink(reason));
+    };
+    let now = World::new(1).now;
+    pending(3, &|world| world.policy.mode = Mode::Advise, ShrinkReason::Advised);
+    pending(
+        1,
+        &|world| world.rules().shrink.allow_switchover_on_single_instance = false,
+        ShrinkReason::NeedsConsent,
+    );
+    pending(2, &|world| world.rules().shrink.surge = Surge::Never, ShrinkReason::NeedsSurge);
+    pending(
+        3,
+        &|world| world.record.shrunk_at = Some(now.minus(Span::hours(167))),
+        ShrinkReason::Rests { until: now.plus(Span::hours(1)) },
+    );
+    pending(3, &|world| facts(world).backup_running = true, ShrinkReason::BackupRunning);
+    pending(3, &|world| world.seen.cluster.conduct.snapshots = true, ShrinkReason::FromSnapshots);
+    pending(
+        3,
+        &|world| facts(world).replication.get_mut(&instance(1)).unwrap().archiver_failing = true,
+        ShrinkReason::ArchiverFailing,
+    );
+    pending(
+        3,
+        &|world| facts(world).cordoned = ["n2".into()].into(),
+        ShrinkReason::NodeCordoned("n2".into()),
+    );
+    pending(
+        3,
+        &|world| world.seen.evidence.survey.as_mut().unwrap().facts = None,
+        ShrinkReason::FactsUnknown,
+    );
+    pending(3, &|world| world.seen.evidence.survey.as_mut().unwrap().mark = None, ShrinkReason::MeasuringWal);
+    pending(3, &|world| facts(world).jobs.push(job("pg-4")), ShrinkReason::JobRunning(instance(4)));
+    let unhealthy = |change: &dyn Fn(&mut World), why| pending(3, change, ShrinkReason::NotHealthy(why));
+    unhealthy(&|world| world.seen.cluster.primary = Primary::Moving { to: None }, Unhealthy::Primary);
+    unhealthy(&|world| world.seen.cluster.phase = "Upgrading cluster".into(), Unhealthy::Phase);
+    unhealthy(&|world| world.seen.cluster.ready_instances = 2, Unhealthy::Instances);
+    unhealthy(&|world| world.seen.cluster.fenced = Fenced::Instances(vec![instance(9)]), Unhealthy::Fenced);
+    unhealthy(&|world| world.seen.cluster.census.loose_claims = 1, Unhealthy::LooseClaims);
+    unhealthy(&|world| world.seen.cluster.conduct.maintained = true, Unhealthy::Maintained);
+    unhealthy(&|world| world.seen.cluster.conduct.follows = true, Unhealthy::Follows);
+    unhealthy(&|world| world.pod(2).mark = Mark::Foreign, Unhealthy::Pod(instance(2)));
+}
+
+#[test]
+fn windows_and_slots_hold_it_as_they_hold_a_growth() {
+    let window = |from: i64, to: i64| {
+        move |world: &mut World| {
+            let at = |minutes: i64| Timestamp::from_unix(world.now.unix() + minutes * 60);
+            let windows = Windows::Next { start: at(from), end: at(to) };
+            world.seen.windows = BTreeMap::from([(VolumeName::Data, windows)]);
+        }
+    };
+    held(3, window(10, 130), State::PendingShrink, &Reason::OutsideWindow);
+    let short = ShrinkReason::WindowTooShort { minutes: 10 };
+    held(3, window(-60, 5), State::PendingShrink, &Reason::Shrink(short));
+    let never = |world: &mut World| {
+        world.seen.windows = BTreeMap::from([(VolumeName::Data, Windows::Never)]);
+    };
+    held(3, never, State::PendingShrink, &Reason::NoWindowAhead);
+    let spent = |world: &mut World| {
+        for ago in [100, 200, 300] {
+            world.spend_slot(ago);
+        }
+    };
+    held(3, spent, State::PendingShrink, &Reason::PlannedBudgetSpent);
+}
+
+/// Nothing is said of a shrink and nothing is begun.
+#[track_caller]
+fn content(change: impl FnOnce(&mut World)) {
+    held(3, change, State::Balanced, &Reason::EnoughFree);
+}
+
+#[test]
+fn a_volume_must_have_been_far_too_large_for_long_enough() {
+    content(|world| world.rules().shrink.enabled = false);
+    content(|world| world.volume_record().calm_since = None);
+    content(|world| {
+        let ago = world.now.minus(Span::hours(23));
+        world.volume_record().calm_since = Some(ago);
+    });
+    // 36 percent free: less than the buffer and 20 points, more than the buffer and 15.
+    content(|world| world.set_used_all(64));
+    // The saving is below a fifth.
+    content(|world| world.rules().request = Some(gi(85)));
+    // Of one member nothing is known.
+    content(|world| world.forget_samples(2));
+}
+
+#[test]
+fn being_too_large_is_remembered_with_hysteresis() {
+    let mut world = large(3);
+    let since = world.volume_record().calm_since;
+    world.set_used_all(64);
+    session(&mut world);
+    assert_eq!(world.volume_record().calm_since, since, "between the two shares nothing changes");
+    world.set_used_all(66);
+    session(&mut world);
+    assert_eq!(world.volume_record().calm_since, None, "too close to the buffer");
+    world.set_used_all(61);
+    session(&mut world);
+    assert_eq!(world.volume_record().calm_since, None, "not far enough from it");
+    world.set_used_all(50);
+    session(&mut world);
+    let now = world.now;
+    assert_eq!(world.volume_record().calm_since, Some(now));
+}
+
+#[test]
+fn advise_tells_copies_bytes_time_and_saving() {
+    let mut world = large(3);
+    world.policy.mode = Mode::Advise;
+    session(&mut world);
+    let plan = world.report().notices.into_iter().find(|notice| matches!(notice, Notice::ShrinkPlan { .. }));
+    let Some(Notice::ShrinkPlan { to, copies, bytes, minutes, saving }) = plan else { panic!("no plan") };
+    assert_eq!((to, copies, bytes, minutes), (gi(15), 4, gi(40), 40));
+    assert_eq!(saving, gi(255));
+}

@@ -1,0 +1,215 @@
+//! The order of the steps, and what turns a shrink aside.
+
+use std::collections::BTreeMap;
+
+use headroom_core::{
+    Action, Percent, Span,
+    names::VolumeName,
+    observation::{Freshness, Mark, Primary},
+    policy::{Mode, Surge},
+    record::{Course, TurnedBack},
+    report::{Reason, ShrinkReason, State},
+    window::Windows,
+};
+
+use super::toy::{cnpg_works, facts, job, join, large, marked, runs, sample, session, survey, told, whole};
+use crate::world::{World, gi, instance};
+
+#[test]
+fn three_instances_are_replaced_one_by_one_and_the_primary_last() {
+    runs(
+        &mut large(3),
+        &["instances 4", "destroy pg-3", "destroy pg-2", "promote pg-2", "destroy pg-1", "instances 3"],
+    );
+}
+
+#[test]
+fn two_instances_become_three_for_the_while() {
+    runs(&mut large(2), &["instances 3", "destroy pg-2", "promote pg-2", "destroy pg-1", "instances 2"]);
+}
+
+#[test]
+fn a_single_instance_moves_to_a_second_one() {
+    runs(&mut large(1), &["instances 2", "promote pg-2", "instances 1"]);
+}
+
+#[test]
+fn without_surge_three_instances_do_with_one_replica_less() {
+    let mut world = large(3);
+    world.rules().shrink.surge = Surge::Never;
+    runs(&mut world, &["destroy pg-3", "destroy pg-2", "promote pg-2", "destroy pg-1"]);
+}
+
+#[test]
+fn a_victim_that_is_or_may_become_primary_is_spared_at_once() {
+    for primary in [
+        Primary::Known(instance(3)),
+        Primary::Moving { to: Some(instance(3)) },
+        Primary::Moving { to: None },
+        Primary::Unknown,
+    ] {
+        let mut world = marked();
+        world.seen.cluster.primary = primary.clone();
+        let decision = world.decide();
+        assert!(decision.record.shrink.as_ref().unwrap().condemned.is_none(), "{primary:?}");
+        world.record = decision.record;
+        let first = world.decide().actions.first().map(told);
+        assert_eq!(first.as_deref(), Some("spare pg-3"), "{primary:?}");
+    }
+}
+
+#[test]
+fn a_marked_victim_is_spared_when_anything_says_wait_before_cnpg_has_begun() {
+    for change in [
+        (|world| world.pod(2).ready = false) as fn(&mut World),
+        |world| world.seen.cluster.phase = "Failing over".into(),
+        |world| world.seen.windows = BTreeMap::from([(VolumeName::Data, Windows::Never)]),
+        |world| world.seen.cluster.conduct.maintained = true,
+        |world| world.policy.mode = Mode::Paused,
+        |world| world.seen.storage.deleting = true,
+        |world| world.rules().shrink.enabled = false,
+    ] {
+        let mut world = marked();
+        change(&mut world);
+        let decision = world.decide();
+        world.record = decision.record;
+        let first = world.decide().actions.first().map(told);
+        assert_eq!(first.as_deref(), Some("spare pg-3"), "{:?}", world.decide().report);
+    }
+}
+
+#[test]
+fn a_mark_of_ours_that_no_record_explains_is_taken_off_and_one_of_somebody_else_is_not() {
+    for (mark, expected) in [(Mark::Ours, Some("spare pg-1")), (Mark::Foreign, None)] {
+        for mode in [Mode::Apply, Mode::Paused, Mode::Advise] {
+            let mut world = World::new(3);
+            world.policy.mode = mode;
+            world.pod(1).mark = mark;
+            assert_eq!(world.decide().actions.first().map(told).as_deref(), expected);
+        }
+    }
+}
+
+#[test]
+fn an_emergency_turns_it_back_and_every_claim_grows_in_place() {
+    let mut world = large(3);
+    let mut fresh = 0;
+    let mut done = Vec::new();
+    while !done.iter().any(|what| what == "destroy pg-2") {
+        done.extend(session(&mut world));
+        cnpg_works(&mut world, &mut fresh);
+    }
+    session(&mut world);
+    world.set_used(3, 97);
+    let done = session(&mut world);
+    assert_eq!(world.record.shrink.as_ref().unwrap().course, Course::Back(TurnedBack::Emergency));
+    let mut raised: Vec<_> = done.iter().filter(|what| what.starts_with("raise pg-")).cloned().collect();
+    raised.sort();
+    assert_eq!(raised, ["raise pg-2 to 100Gi", "raise pg-3 to 100Gi", "raise pg-4 to 100Gi"]);
+    assert!(!done.iter().any(|what| what.starts_with("destroy")), "{done:?}");
+    for _ in 0..6 {
+        cnpg_works(&mut world, &mut fresh);
+        session(&mut world);
+    }
+    assert!(world.record.shrink.is_none());
+    assert_eq!((world.effective(), world.seen.cluster.instances), (gi(100), 3));
+}
+
+#[test]
+fn the_join_trap_is_opened_by_deleting_the_job() {
+    let mut world = marked();
+    world.seen.members.remove(&instance(3));
+    let mut fresh = 10;
+    join(&mut world, 3, &mut fresh);
+    world.seen.members.get_mut(&instance(3)).unwrap().pod = None;
+    world.seen.cluster.ready_instances = 3;
+    facts(&mut world).jobs.push(job("pg-3"));
+    assert_eq!(session(&mut world), ["raise pg-3 to 15Gi"], "a copy runs");
+    sample(&mut world);
+    assert_eq!(session(&mut world), Vec::<String>::new());
+    world.seen.members.get_mut(&instance(1)).unwrap().pod = None;
+    world.advance(Span::seconds(1));
+    assert_eq!(session(&mut world), ["delete job of pg-3"]);
+}
+
+#[test]
+fn a_surge_that_somebody_reverts_is_not_fought() {
+    let mut world = large(2);
+    let mut fresh = 0;
+    assert_eq!(session(&mut world), ["instances 3"]);
+    cnpg_works(&mut world, &mut fresh);
+    // The surge is seen, and the first step follows; then GitOps comes.
+    let decision = world.decide();
+    world.record = decision.record;
+    world.seen.cluster.instances = 2;
+    world.seen.members.remove(&instance(3));
+    world.seen.cluster.census.instances = 2;
+    world.seen.cluster.ready_instances = 2;
+    assert_eq!(session(&mut world), Vec::<String>::new());
+    let reverted = ShrinkReason::SurgeReverted { declared: 2 };
+    world.assert_says(State::PendingShrink, &Reason::Shrink(reverted));
+    world.policy.generation += 1;
+    assert_eq!(session(&mut world), ["instances 3"], "a change of the spec tries again");
+}
+
+#[test]
+fn a_supervised_cluster_is_asked_to_promote_by_name() {
+    let mut world = large(1);
+    world.seen.cluster.conduct.supervised = true;
+    let mut fresh = 0;
+    for _ in 0..4 {
+        session(&mut world);
+        cnpg_works(&mut world, &mut fresh);
+    }
+    let by_hand = ShrinkReason::PromoteByHand(instance(2));
+    world.assert_says(State::PendingShrink, &Reason::Shrink(by_hand));
+    world.seen.cluster.primary = Primary::Known(instance(2));
+    assert_eq!(whole(&mut world), ["instances 1"]);
+}
+
+#[test]
+fn the_target_rises_with_the_floor_and_never_falls() {
+    let to = |world: &World| world.record.shrink.as_ref().unwrap().volumes[&VolumeName::Data].to;
+    let mut world = marked();
+    assert_eq!(to(&world), gi(15));
+    world.rules().request = Some(gi(40));
+    world.policy.generation += 1;
+    session(&mut world);
+    assert_eq!(to(&world), gi(40));
+    world.rules().request = None;
+    world.policy.generation += 1;
+    session(&mut world);
+    assert_eq!(to(&world), gi(40));
+    world.rules().request = Some(gi(100));
+    session(&mut world);
+    assert_eq!(world.record.shrink.as_ref().unwrap().course, Course::Back(TurnedBack::SpecChanged));
+}
+
+#[test]
+fn nothing_is_destroyed_upon_a_cache_an_old_read_or_an_old_survey() {
+    let destroys = |world: &World| world.decide().actions.iter().any(|it| matches!(it, Action::Destroy(_)));
+    let mut world = marked();
+    world.pod(3).mark = Mark::None;
+    survey(&mut world);
+    world.seen.freshness = Freshness::Quorum { read_at: world.now };
+    assert!(destroys(&world), "everything is certain");
+    let certain = world.clone();
+    world.seen.freshness = Freshness::Cached;
+    assert!(!destroys(&world));
+    world.seen.freshness = Freshness::Quorum { read_at: world.now.minus(Span::seconds(6)) };
+    assert!(!destroys(&world));
+    let mut world = certain.clone();
+    world.seen.evidence.survey.as_mut().unwrap().at = world.now.minus(Span::seconds(6));
+    assert!(!destroys(&world));
+    let mut world = certain;
+    world.seen.evidence.steady_since = Some(world.now.minus(Span::seconds(4)));
+    assert!(!destroys(&world));
+}
+
+#[test]
+fn buffers_up_to_the_largest_leave_a_target() {
+    let mut world = large(3);
+    world.rules().buffer = Percent::clamped(50);
+    whole(&mut world);
+    assert_eq!(world.effective(), gi(26), "10Gi are 40 percent of 25Gi of file system");
+}

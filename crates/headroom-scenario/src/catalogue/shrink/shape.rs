@@ -1,0 +1,97 @@
+//! What all shrinks share: a volume of 4Gi that holds little, in a Cluster that declares 1Gi.
+
+use headroom_core::{ledger::Cause, names::VolumeName, report::State};
+
+use crate::{
+    Act, Fact, Fixture, Step, Topology, Wait, Who,
+    catalogue::common::{GI_1, GI_4, plain, until, write},
+    expect::{Control, Functional, Storage, all},
+    fixture::{PolicyFixture, ShrinkFixture, WindowFixture},
+};
+
+/// Shrink after a minute of calm, with a further instance, on a single instance too.
+const SHRINKS: ShrinkFixture =
+    ShrinkFixture { stabilization_minutes: 1, surge: true, allow_switchover: true };
+
+/// One data volume of 1Gi, limit 4Gi, shrink enabled.
+pub(super) fn fixture(topology: Topology) -> Fixture {
+    with(topology, SHRINKS)
+}
+
+/// The same with this `shrink`.
+pub(super) fn with(topology: Topology, shrink: ShrinkFixture) -> Fixture {
+    let plain = plain(topology, WindowFixture::Absent);
+    let policy = PolicyFixture { shrink: Some(shrink), ..plain.policy.clone() };
+    Fixture { policy, ..plain }
+}
+
+/// Shrink without a further instance.
+pub(super) const WITHOUT_SURGE: ShrinkFixture = ShrinkFixture { surge: false, ..SHRINKS };
+
+/// Somebody raises the claims to 4Gi: one by hand, the others by repair. Some 15 % of a file system of 4032Mi are then
+/// filled: 605Mi, which 1Gi holds with a third of it free.
+pub(super) fn large() -> Vec<Step> {
+    vec![
+        write(),
+        Step::Do(Act::PatchClaim { who: Who::Primary, volume: VolumeName::Data, to: GI_4 }),
+        until(Fact::EveryClaimHas(VolumeName::Data, GI_4), Wait::Growth),
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 15 }),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 12), Wait::Fill),
+    ]
+}
+
+/// The shrink is recorded.
+pub(super) fn begun() -> Step {
+    until(Fact::IntentRecorded { volume: VolumeName::Data, cause: Cause::Shrink }, Wait::Shrink)
+}
+
+/// Every instance has been replaced.
+pub(super) fn done() -> Step {
+    until(Fact::Completed(VolumeName::Data, Cause::Shrink, 1), Wait::Shrink)
+}
+
+/// Why a single instance has no such scenario.
+pub(super) const ALONE: &str = "one instance cannot be fewer";
+
+/// How many instances are made anew: of a single one the further instance takes the place.
+pub(super) const fn replaced(topology: Topology) -> u32 {
+    match topology {
+        Topology::T1 => 0,
+        Topology::T2 => 2,
+        Topology::T3 => 3,
+    }
+}
+
+/// One switchover, as many instances as declared, never fewer ready ones.
+pub(super) fn functional(topology: Topology, ready: u32) -> Vec<Functional> {
+    all([
+        Functional::Healthy,
+        Functional::Promotions(1),
+        Functional::Instances(topology.instances()),
+        Functional::ReadyAtLeast(ready),
+    ])
+}
+
+/// Every claim ends at 1Gi and never was outside 1Gi to 4Gi.
+pub(super) fn small() -> Vec<Storage> {
+    all([
+        Storage::EveryClaimRequests(VolumeName::Data, GI_1),
+        Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
+        Storage::FreeAtLeast(VolumeName::Data, 30),
+    ])
+}
+
+/// One action, everybody replaced once, and rest.
+pub(super) fn once(topology: Topology) -> Vec<Control> {
+    all([
+        Control::PassedThrough(VolumeName::Data, State::Shrinking),
+        Control::NeverShown(VolumeName::Data, State::Emergency),
+        Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+        Control::LedgerEntries(VolumeName::Data, Cause::Planned, 0),
+        Control::InstancesReplaced(replaced(topology)),
+        Control::EventSeen("ShrinkStarted"),
+        Control::EventSeen("ShrinkCompleted"),
+        Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+        Control::QuietAtTheEnd,
+    ])
+}

@@ -1,0 +1,235 @@
+//! A shrink that is struck at its steps, and comes to its end all the same.
+
+use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+
+use super::shape::{ALONE, begun, done, fixture, large, replaced};
+use crate::{
+    Act, Cell, Fact, Gate, Scenario, Step, Strike, Topology, Wait, Who,
+    catalogue::{
+        common::{GI_1, GI_2, GI_4, cell, data, rest, scenario, until},
+        gated::Made,
+    },
+    expect::{Control, Expect, Functional, Storage, Timing, all},
+    script::PolicyChange,
+};
+
+/// What is held on a cluster is the API server's answer to a growth; the steps of a shrink are not yet.
+const NOT_HELD: &str = "only the simulator holds the steps of a shrink";
+
+/// A shrink that is struck at a gate and ends as planned.
+pub(super) struct Struck {
+    pub(super) id: &'static str,
+    pub(super) title: &'static str,
+    pub(super) topology: Topology,
+    /// What happens while the gate is held.
+    pub(super) strikes: Vec<Step>,
+    /// What happens once it is let go.
+    pub(super) after: Vec<Step>,
+    /// How many instances there are at the end.
+    pub(super) instances: u32,
+    /// What every claim comes to have, at least and at most.
+    pub(super) size: (Bytes, Bytes),
+    /// Fewest and most promotions.
+    pub(super) promotions: (u32, u32),
+    pub(super) control: Vec<Control>,
+}
+
+impl Struck {
+    pub(super) fn new(
+        id: &'static str,
+        title: &'static str,
+        topology: Topology,
+        strikes: Vec<Step>,
+        promotions: (u32, u32),
+    ) -> Self {
+        let control = all([
+            Control::PassedThrough(VolumeName::Data, State::Shrinking),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+            Control::InstancesReplacedBetween(0, replaced(topology)),
+            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+            Control::QuietAtTheEnd,
+        ]);
+        let instances = topology.instances();
+        let after = vec![done()];
+        Self { id, title, topology, strikes, after, instances, size: (GI_1, GI_1), promotions, control }
+    }
+
+    /// The scenario at this gate.
+    pub(super) fn at(self, gate: Gate) -> Scenario {
+        let mut script = vec![Step::Hold(gate)];
+        script.extend(large());
+        script.extend([
+            begun(),
+            until(Fact::Held(gate), Wait::Shrink),
+            until(Fact::Held(gate), Wait::Strike),
+        ]);
+        script.extend(self.strikes);
+        script.push(Step::Release(gate));
+        script.extend(self.after);
+        script.extend([until(Fact::Serving, Wait::Recovery), rest(Wait::Shrink)]);
+        let (least, most) = self.promotions;
+        let expect = Expect {
+            functional: all([
+                Functional::Healthy,
+                Functional::PromotionsBetween(least, most),
+                Functional::Instances(self.instances),
+            ]),
+            storage: all([
+                Storage::EveryClaimBetween(VolumeName::Data, self.size.0, self.size.1),
+                Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
+            ]),
+            data: data(),
+            control: self.control,
+            timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+        };
+        let plain = scenario(self.id, self.title, fixture(self.topology), script, expect);
+        Scenario { moment: Some(gate), simulator_only: Some(NOT_HELD), ..plain }
+    }
+}
+
+pub(super) const fn strike(strike: Strike) -> Step {
+    Step::Strike(strike)
+}
+
+pub(super) const fn change(act: Act) -> Step {
+    Step::Strike(Strike::Change(act))
+}
+
+/// The primary is lost without grace: with a ready replica CNPG fails over, else the pod comes back, which it does only
+/// when no copy is unfinished (the join trap).
+pub(in crate::catalogue) fn failover(topology: Topology, gate: Gate) -> Made {
+    let title = "The primary is lost at a step of a shrink: nobody else is, and it ends as planned";
+    let strikes = vec![strike(Strike::FailOver)];
+    Ok(Struck::new("p0_07_failover_during_shrink", title, topology, strikes, (1, 3)).at(gate))
+}
+
+/// The primary's pod is deleted.
+pub(in crate::catalogue) fn crash(topology: Topology, gate: Gate) -> Made {
+    let title = "The primary's pod goes at a step of a shrink, and it ends as planned";
+    let strikes = vec![strike(Strike::DeletePod(Who::Primary))];
+    Ok(Struck::new("p0_07_primary_pod_during_shrink", title, topology, strikes, (1, 3)).at(gate))
+}
+
+/// Somebody promotes a replica.
+pub(in crate::catalogue) fn switchover(topology: Topology, gate: Gate) -> Made {
+    if topology == Topology::T1 {
+        return Err("one instance has nobody to switch over to until the shrink itself adds one");
+    }
+    let title = "Somebody promotes a replica at a step of a shrink, and it ends as planned";
+    let strikes = vec![strike(Strike::SwitchOver)];
+    Ok(Struck::new("p0_07_switchover_during_shrink", title, topology, strikes, (1, 3)).at(gate))
+}
+
+/// `request` is raised above the target: that becomes the target, and what is small already grows in place.
+pub(in crate::catalogue) fn raised(topology: Topology, gate: Gate) -> Made {
+    let title = "request is raised at a step of a shrink: every claim ends there";
+    let strikes = vec![change(Act::SetPolicy(PolicyChange::Request(GI_2)))];
+    let struck = Struck::new("p0_08_request_raised_during_shrink", title, topology, strikes, (1, 1));
+    Ok(Struck { size: (GI_2, GI_2), ..struck }.at(gate))
+}
+
+/// The operator is killed.
+pub(in crate::catalogue) fn killed(topology: Topology, gate: Gate) -> Made {
+    let title = "The operator is killed at a step of a shrink, and its successor ends it";
+    let strikes = vec![strike(Strike::KillOperator)];
+    Ok(Struck::new("shrink_operator_killed", title, topology, strikes, (1, 1)).at(gate))
+}
+
+/// CNPG does not reconcile for a while.
+pub(in crate::catalogue) fn reconciliation_off(topology: Topology, gate: Gate) -> Made {
+    let title = "CloudNativePG does not act at a step of a shrink: nothing is done before it does again";
+    let strikes = vec![
+        change(Act::Reconciliation { enabled: false }),
+        until(Fact::StateIs(VolumeName::Data, State::Suspended), Wait::Decision),
+    ];
+    let struck = Struck::new("shrink_cnpg_away", title, topology, strikes, (1, 1));
+    let after = vec![Step::Do(Act::Reconciliation { enabled: true }), done()];
+    Ok(Struck { after, ..struck }.at(gate))
+}
+
+/// Somebody wants one instance more.
+pub(in crate::catalogue) fn more(topology: Topology, gate: Gate) -> Made {
+    let title = "Somebody adds instances at a step of a shrink: that is how many there are at the end";
+    let wanted = topology.instances() + 2;
+    let strikes = vec![change(Act::Scale { instances: wanted })];
+    let struck = Struck::new("p0_08_instances_raised_during_shrink", title, topology, strikes, (0, 1));
+    let mut control = struck.control;
+    control.retain(|expected| !matches!(expected, Control::InstancesReplacedBetween(..)));
+    // What was a single instance is one of several now, and is made anew like them.
+    control.push(Control::InstancesReplacedBetween(1, 3));
+    Ok(Struck { instances: wanted, control, ..struck }.at(gate))
+}
+
+/// Somebody wants one instance less.
+pub(in crate::catalogue) fn fewer(topology: Topology, gate: Gate) -> Made {
+    if topology == Topology::T1 {
+        return Err(ALONE);
+    }
+    let title =
+        "Somebody takes an instance away at a step of a shrink: that is how many there are at the end";
+    let wanted = topology.instances() - 1;
+    let strikes = vec![change(Act::Scale { instances: wanted })];
+    let struck = Struck::new("p0_08_instances_lowered_during_shrink", title, topology, strikes, (0, 2));
+    Ok(Struck { instances: wanted, ..struck }.at(gate))
+}
+
+/// GitOps sets the number of instances back: not fought, told, and tried again when the user changes something.
+pub(in crate::catalogue) fn reverted(topology: Topology, gate: Gate) -> Made {
+    let title = "Somebody reverts the surge: it is told, not fought";
+    let strikes = vec![
+        change(Act::Scale { instances: topology.instances() }),
+        until(Fact::ReasonIs(VolumeName::Data, "SurgeReverted"), Wait::Shrink),
+    ];
+    let struck = Struck::new("shrink_surge_reverted", title, topology, strikes, (1, 1));
+    let after = vec![Step::Do(Act::SetPolicy(PolicyChange::Budget(5, 1))), done()];
+    Ok(Struck { after, ..struck }.at(gate))
+}
+
+/// No node takes the copy of the further instance until there is room again.
+pub(in crate::catalogue) fn unschedulable(topology: Topology, gate: Gate) -> Made {
+    let title = "No node takes a copy for a while, and the shrink goes on when one does";
+    let struck =
+        Struck::new("shrink_unschedulable", title, topology, vec![strike(Strike::CordonAll)], (1, 2));
+    let after = vec![
+        until(Fact::ReasonIs(VolumeName::Data, "CopyingInstance"), Wait::Shrink),
+        Step::Do(Act::Uncordon),
+        done(),
+    ];
+    Ok(Struck { after, ..struck }.at(gate))
+}
+
+/// The copy of the further instance does not fit its claim at first: no policy sizes it at birth.
+pub(in crate::catalogue) fn copies_again(topology: Topology) -> Cell {
+    let mut script = large();
+    script.extend([
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 30 }),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 27), Wait::Fill),
+        begun(),
+        done(),
+        rest(Wait::Recovery),
+    ]);
+    let two = Bytes::mebi(1792);
+    let expect = Expect {
+        functional: all([
+            Functional::Healthy,
+            Functional::Promotions(1),
+            Functional::Instances(topology.instances()),
+            Functional::ReadyAtLeast(topology.instances()),
+        ]),
+        storage: all([
+            Storage::EveryClaimBetween(VolumeName::Data, two, GI_2),
+            Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
+            Storage::FreeAtLeast(VolumeName::Data, 25),
+        ]),
+        data: data(),
+        control: all([
+            Control::PassedThrough(VolumeName::Data, State::Shrinking),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+            Control::InstancesReplaced(replaced(topology)),
+            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+        ]),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let title = "New claims are born smaller than the target, and are raised to it under their copies";
+    cell("shrink_born_too_small", title, fixture(topology), script, expect)
+}

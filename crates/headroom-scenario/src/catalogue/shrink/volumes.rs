@@ -1,0 +1,61 @@
+//! Clusters with further volumes: an instance is replaced with all its claims.
+
+use headroom_core::{ledger::Cause, names::VolumeName, report::State};
+
+use super::shape::{begun, done, fixture, functional, large, replaced, small};
+use crate::{
+    Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
+    catalogue::common::{GI_1, GI_2, GI_4, cell, data, idx, rest, until, write},
+    expect::{Control, Expect, Storage, Timing, all},
+};
+
+/// A tablespace is too large: the data volume stays as it is, and every claim of the instance goes with it.
+pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
+    let script = vec![
+        write(),
+        Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }),
+        until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
+        until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
+        until(Fact::Completed(idx(), Cause::Shrink, 1), Wait::Shrink),
+        rest(Wait::Recovery),
+    ];
+    let expect = Expect {
+        functional: functional(topology, topology.instances()),
+        storage: all([
+            Storage::EveryClaimRequests(idx(), GI_1),
+            Storage::EveryClaimRequests(VolumeName::Data, GI_2),
+            Storage::NeverOutside(VolumeName::Data, GI_2, GI_2),
+        ]),
+        data: data(),
+        control: all([
+            Control::PassedThrough(idx(), State::Shrinking),
+            Control::LedgerEntries(idx(), Cause::Shrink, 1),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 0),
+            Control::InstancesReplaced(replaced(topology)),
+            Control::EndsAs(idx(), State::Balanced, "EnoughFree"),
+            Control::QuietAtTheEnd,
+        ]),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let fixture = Fixture { data: GI_2, tablespace: Some(GI_1), ..fixture(topology) };
+    cell("shrink_tablespace", "A tablespace far too large shrinks", fixture, script, expect)
+}
+
+/// WAL has a volume of its own, which comes back as large as it was.
+pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
+    let mut script = large();
+    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    let mut storage = small();
+    storage.push(Storage::EveryClaimRequests(VolumeName::Wal, GI_2));
+    storage.push(Storage::NeverOutside(VolumeName::Wal, GI_2, GI_2));
+    let expect = Expect {
+        functional: functional(topology, topology.instances()),
+        storage,
+        data: data(),
+        control: super::shape::once(topology),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let fixture = Fixture { wal: Some(GI_2), ..fixture(topology) };
+    let title = "A data volume beside a WAL volume shrinks, and the WAL volume stays as it is";
+    cell("shrink_walstorage", title, fixture, script, expect)
+}
