@@ -40,6 +40,11 @@ pub(super) fn standing(reason: &ShrinkReason) -> Standing {
     }
 }
 
+const FACTS_UNKNOWN: &str = "Jobs, nodes, Backups or the instances' status endpoints cannot be read: see that headroom's account has \
+     the role headroom-shrink and that port 8000 of the instances can be reached";
+const FROM_SNAPSHOTS: &str = "backups by volume snapshot are set up, and CloudNativePG makes new replicas from the newest snapshot, which \
+     is larger than the target: this version does not shrink such a Cluster";
+
 /// What a shrink does, or what it waits for and the next step.
 pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> String {
     let to = report.and_then(|report| report.target).map_or_else(String::new, |to| format!(" to {to}"));
@@ -70,19 +75,13 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
         )),
         ShrinkReason::NotHealthy(why) => waits(&format!("{}; it goes on when that is over", unhealthy(why))),
         ShrinkReason::Confirming => does("a second look, five seconds after the first, must agree"),
-        ShrinkReason::FactsUnknown => waits(
-            "Jobs, nodes, Backups or the instances' status endpoints cannot be read: see that headroom's account has \
-             the role headroom-shrink and that port 8000 of the instances can be reached",
-        ),
+        ShrinkReason::FactsUnknown => waits(FACTS_UNKNOWN),
         ShrinkReason::NodeCordoned(node) => {
             waits(&format!("node {node} is cordoned; it goes on when it is not"))
         }
         ShrinkReason::BackupRunning => waits("a Backup runs; it goes on when that has ended"),
         ShrinkReason::ArchiverFailing => waits("WAL archiving fails: repair the archive"),
-        ShrinkReason::FromSnapshots => waits(
-            "backups by volume snapshot are set up, and CloudNativePG makes new replicas from the newest snapshot, which \
-             is larger than the target: this version does not shrink such a Cluster",
-        ),
+        ShrinkReason::FromSnapshots => waits(FROM_SNAPSHOTS),
         ShrinkReason::BornSmaller(volume) => waits(&format!(
             "claims of {volume} are larger than the Cluster's spec says, and new ones would be born smaller: raise that \
              size in the Cluster first"

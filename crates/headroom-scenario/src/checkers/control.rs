@@ -70,15 +70,8 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
         Control::NoDestructiveAct => {
             ("nothing was deleted by the operator".to_owned(), no_destructive_act(case))
         }
-        Control::InstancesReplaced(wanted) => {
-            let seen = replaced(case);
-            (format!("instances made anew: {wanted}"), require(seen == *wanted, || seen.to_string()))
-        }
-        Control::InstancesReplacedBetween(least, most) => {
-            let seen = replaced(case);
-            let held = (*least..=*most).contains(&seen);
-            (format!("instances made anew between {least} and {most}"), require(held, || seen.to_string()))
-        }
+        Control::InstancesReplaced(wanted) => replaced_between(case, *wanted, *wanted),
+        Control::InstancesReplacedBetween(least, most) => replaced_between(case, *least, *most),
         Control::EventSeen(reason) => {
             let seen = event_seen(case, reason);
             (format!("an Event {reason} was published"), require(seen, || "none".to_owned()))
@@ -92,6 +85,12 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
         }
     };
     assertion(Class::Control, text, found)
+}
+
+fn replaced_between(case: &Case<'_>, least: u32, most: u32) -> (String, Result<(), String>) {
+    let seen = replaced(case);
+    let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    (format!("instances made anew: {wanted}"), require((least..=most).contains(&seen), || seen.to_string()))
 }
 
 fn was_shown(case: &Case<'_>, volume: &VolumeName, state: State, reason: &str) -> bool {

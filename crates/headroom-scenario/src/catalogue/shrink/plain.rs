@@ -2,7 +2,7 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{WITHOUT_SURGE, begun, done, fixture, functional, large, once, small, with};
+use super::shape::{WITHOUT_SURGE, begun, done, fixture, functional, large, once, replaced, small, with};
 use crate::{
     Act, Cell, Fact, Step, Topology, Wait,
     catalogue::common::{GI_1, GI_4, MI_1152, blank, cell, data, rest, until},
@@ -74,6 +74,7 @@ pub(in crate::catalogue) fn again(topology: Topology) -> Cell {
         control: all([
             Control::PassedThrough(VolumeName::Data, State::Shrinking),
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+            Control::InstancesReplaced(replaced(topology)),
             Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
             Control::QuietAtTheEnd,
         ]),

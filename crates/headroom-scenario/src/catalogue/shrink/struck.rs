@@ -227,6 +227,7 @@ pub(in crate::catalogue) fn copies_again(topology: Topology) -> Cell {
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
             Control::InstancesReplaced(replaced(topology)),
             Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+            Control::QuietAtTheEnd,
         ]),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };

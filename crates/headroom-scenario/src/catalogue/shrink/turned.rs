@@ -3,7 +3,7 @@
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    shape::begun,
+    shape::{begun, replaced},
     struck::{Struck, change},
 };
 use crate::{
@@ -17,10 +17,11 @@ use crate::{
 };
 
 /// What a shrink that may turn back comes to.
-fn either() -> Vec<Control> {
+fn either(topology: Topology) -> Vec<Control> {
     all([
         Control::PassedThrough(VolumeName::Data, State::Shrinking),
         Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+        Control::InstancesReplacedBetween(0, replaced(topology)),
         Control::QuietAtTheEnd,
     ])
 }
@@ -30,7 +31,7 @@ pub(in crate::catalogue) fn disabled(topology: Topology, gate: Gate) -> Made {
     let title = "shrink is switched off at a step of a shrink: claims and instances are alike again";
     let strikes = vec![change(Act::SetPolicy(PolicyChange::Shrink(false)))];
     let struck = Struck::new("p0_08_shrink_disabled", title, topology, strikes, (0, 1));
-    let struck = Struck { size: (GI_1, GI_4), control: either(), after: Vec::new(), ..struck };
+    let struck = Struck { size: (GI_1, GI_4), control: either(topology), after: Vec::new(), ..struck };
     Ok(struck.at(gate))
 }
 
@@ -45,6 +46,8 @@ pub(in crate::catalogue) fn emergency(topology: Topology, gate: Gate) -> Made {
     let control = all([
         Control::PassedThrough(VolumeName::Data, State::Shrinking),
         Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+        Control::InstancesReplacedBetween(0, replaced(topology)),
+        Control::QuietAtTheEnd,
     ]);
     Ok(Struck { size: (GI_4, GI_4), control, after: Vec::new(), ..struck }.at(gate))
 }
@@ -55,7 +58,12 @@ pub(in crate::catalogue) fn deleted(topology: Topology, gate: Gate) -> Made {
         "The DynamicStorage is deleted at a step of a shrink: claims and instances are alike when it goes";
     let struck = Struck::new("shrink_object_deleted", title, topology, Vec::new(), (0, 1));
     let strikes = vec![change(Act::DeleteStorage), Step::Do(Act::CreateStorage), rest(Wait::Shrink)];
-    let control = all([Control::PassedThrough(VolumeName::Data, State::Shrinking), Control::QuietAtTheEnd]);
+    let control = all([
+        Control::PassedThrough(VolumeName::Data, State::Shrinking),
+        // The new object may shrink again.
+        Control::InstancesReplacedBetween(0, 2 * replaced(topology)),
+        Control::QuietAtTheEnd,
+    ]);
     let after = vec![begun()];
     Ok(Struck { size: (GI_1, GI_4), strikes, after, control, ..struck }.at(gate))
 }

@@ -2,7 +2,7 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{begun, done, fixture, functional, large, replaced, small};
+use super::shape::{begun, done, fixture, functional, large, once, replaced, small};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
     catalogue::common::{GI_1, GI_2, GI_4, cell, data, idx, rest, until, write},
@@ -48,11 +48,13 @@ pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
     let mut storage = small();
     storage.push(Storage::EveryClaimRequests(VolumeName::Wal, GI_2));
     storage.push(Storage::NeverOutside(VolumeName::Wal, GI_2, GI_2));
+    let mut control = once(topology);
+    control.push(Control::NoPatch(VolumeName::Wal));
     let expect = Expect {
         functional: functional(topology, topology.instances()),
         storage,
         data: data(),
-        control: super::shape::once(topology),
+        control,
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
     let fixture = Fixture { wal: Some(GI_2), ..fixture(topology) };
