@@ -124,7 +124,7 @@ impl Member<'_> {
 
     /// Until when a sample of the size before the last growth is merely late.
     pub(crate) fn late_until(&self) -> Option<Timestamp> {
-        self.grown_at.map(|grown| grown.plus(LATE))
+        self.grown_at.max(self.grown_since).map(|grown| grown.plus(LATE))
     }
 
     /// Whether a sample may be of before the last growth: of a file system that is too small, not one that is too large.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Span, Timestamp,
-    ledger::{LedgerEntry, Outcome},
+    ledger::{Cause, LedgerEntry, Outcome},
     operation::{Step, step},
     policy::VolumePolicy,
     record::{Growth, MemberRecord, VolumeRecord},
@@ -105,8 +105,9 @@ impl Draft<'_> {
         if !whole || self.record.growth.is_some() {
             return None;
         }
+        // A shrink ends when claims are small: of one that was repaired meanwhile it says nothing.
         let explained = |entry: &LedgerEntry| match entry.outcome {
-            Outcome::Completed { at } => since <= at,
+            Outcome::Completed { at } => since <= at && entry.cause != Cause::Shrink,
             Outcome::Running | Outcome::Superseded { .. } | Outcome::Refunded { .. } => false,
         };
         let known = self.kept(member).and_then(|kept| kept.grown_at).is_some_and(|kept| kept >= since);

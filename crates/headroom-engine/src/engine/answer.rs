@@ -19,6 +19,9 @@ use crate::{
 /// The owner gives up on a call after 10 s. An answer that is later than this found a process that stood still: others
 /// have taken over since, and what it knows is old.
 const STOOD_STILL: Span = Span::seconds(15);
+/// The number of requests of a session is limited so that none goes round and round. One that waited as long as this for an
+/// answer does not: a webhook or the API server is slow.
+const SLOW: Span = Span::seconds(5);
 /// The pace of WAL is taken over this much at most.
 const MARK_KEPT: Span = Span::hours(1);
 
@@ -65,8 +68,12 @@ impl Engine {
                 Taken::nothing()
             }
         };
-        if flight.asked.writes() && now.since(flight.sent) > STOOD_STILL {
+        let took = now.since(flight.sent);
+        if flight.asked.writes() && took > STOOD_STILL {
             self.must_read(&key);
+        }
+        if took >= SLOW {
+            self.grant(&key);
         }
         self.absorb(&taken, now);
         self.index.settled(&key);
@@ -172,6 +179,14 @@ impl Engine {
                 self.survey_is_old(key);
                 self.must_read(key);
             }
+        }
+    }
+
+    /// Counts the requests of the session anew.
+    fn grant(&mut self, key: &ClusterKey) {
+        let asks = self.config.asks;
+        if let Some(session) = self.desks.get_mut(key).and_then(|desk| desk.session.as_mut()) {
+            session.asks_left = asks;
         }
     }
 

@@ -13,6 +13,9 @@
 //!   scenario is about. Sizes of a growth that another one overtook, and claims that are gone at the end, are left out on
 //!   both sides: how many claims it had reached by then is a matter of seconds (that none is raised twice to one size, or
 //!   to a size that was never recorded, is an invariant of every run);
+//! * the same holds for a shrink: a size that it led to for a while and that never became the effective one is left out,
+//!   and of one that turned back what it did to instances: how far it had come is a matter of seconds (that no primary
+//!   is destroyed and nobody twice is an invariant of every run);
 //! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
 //!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
 //!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing;
@@ -78,14 +81,54 @@ impl Summary {
             others: BTreeMap::new(),
         };
         summary.count(trace);
+        summary.leave_turned_back_out();
         summary.leave_overtaken_out();
         summary.leave_departed_out();
         summary
     }
 
-    /// An instance that is scaled away takes its claims along.
+    /// An instance that is scaled away takes its claims along, and what was done to it.
     fn leave_departed_out(&mut self) {
         self.raises.retain(|claim, _| self.claims.contains_key(claim));
+        let there: BTreeSet<String> = self
+            .pods
+            .keys()
+            .flat_map(|name| [format!("deleted instance {name}"), format!("spared {name}")])
+            .collect();
+        self.others.retain(|words, _| !of_an_instance(words) || there.contains(words));
+    }
+
+    /// Of a shrink that did not come to its end the size that it led to.
+    fn leave_turned_back_out(&mut self) {
+        let mut turned = false;
+        for (volume, recorded) in &mut self.recorded {
+            let ends = recorded.iter().filter_map(|(effective, _, ledger)| {
+                let size = (*effective)?;
+                ledger.iter().any(|(cause, to, _)| (*cause, *to) == (Cause::Shrink, size)).then_some(size)
+            });
+            let ends: BTreeSet<Bytes> = ends.collect();
+            let passing =
+                |(cause, size, _): &(Cause, Bytes, bool)| *cause == Cause::Shrink && !ends.contains(size);
+            let mut sizes = BTreeSet::new();
+            let ledgers = recorded.iter_mut().map(|(.., ledger)| ledger);
+            let shown = self.storage.iter_mut().flat_map(|(.., volumes)| volumes);
+            let shown = shown.filter(|shown| shown.volume == *volume).map(|shown| &mut shown.ledger);
+            for ledger in ledgers.chain(shown) {
+                for entry in ledger.iter_mut().filter(|entry| passing(entry)) {
+                    sizes.insert(entry.1);
+                    turned |= entry.2;
+                    entry.1 = Bytes::ZERO;
+                }
+            }
+            recorded.dedup();
+            for (_, raised) in self.raises.iter_mut().filter(|((_, of), _)| of == volume) {
+                raised.retain(|size| !sizes.contains(size));
+            }
+        }
+        self.raises.retain(|_, sizes| !sizes.is_empty());
+        if turned {
+            self.others.retain(|words, _| !of_a_shrink(words));
+        }
     }
 
     /// A growth that never became the effective size was overtaken.
@@ -173,6 +216,17 @@ impl Summary {
         by_key(&mut found, "other writes", &undisturbed.others, &self.others);
         found
     }
+}
+
+/// Words of a write to one instance, as the simulator's world says them.
+fn of_an_instance(words: &str) -> bool {
+    ["deleted instance ", "spared "].iter().any(|start| words.starts_with(start))
+}
+
+/// Words of a step of a shrink.
+fn of_a_shrink(words: &str) -> bool {
+    let steps = ["deleted claim ", "deleted job ", "instances ", "promoted "];
+    of_an_instance(words) || steps.iter().any(|start| words.starts_with(start))
 }
 
 fn whole<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, what: &str, expected: &T, is: &T) {

@@ -121,6 +121,9 @@ pub(super) fn delete_job(world: &mut SimWorld, delete: &DeleteJob) -> Response {
     if let Err(refusal) = precondition(meta.as_ref(), delete.job(), None) {
         return Response::Refused(refusal);
     }
+    if meta.is_some_and(|meta| meta.deleting) {
+        return Response::Done;
+    }
     world.push(What::OperatorWrote(Written::Deleted(format!("job {}", delete.job().name))));
     world.model.change(|model| model.delete_job(&name));
     Response::Done
@@ -131,6 +134,10 @@ pub(super) fn discard(world: &mut SimWorld, discard: &DiscardClaim) -> Response 
     let meta = world.model.api().claim(&name).map(|claim| claim.meta.clone());
     if let Err(refusal) = precondition(meta.as_ref(), discard.claim(), None) {
         return Response::Refused(refusal);
+    }
+    // A second deletion finds it on its way out and changes nothing.
+    if meta.is_some_and(|meta| meta.deleting) {
+        return Response::Done;
     }
     world.push(What::OperatorWrote(Written::Deleted(format!("claim {}", discard.claim().name))));
     world.model.change(|model| model.api.delete_claim(&name));

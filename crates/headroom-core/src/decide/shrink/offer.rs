@@ -104,6 +104,10 @@ fn offer(draft: &mut Draft<'_>, members: &[Member<'_>], wanted: Option<Bytes>, r
         }
         draft.record.calm_since = Some(draft.now);
     }
+    // A clock that was set back must not make it wait for the difference.
+    if draft.record.calm_since.is_some_and(|since| since > draft.now) {
+        draft.record.calm_since = Some(draft.now);
+    }
     let due = draft.record.calm_since?.plus(rules.stabilization);
     draft.edge([due]);
     (worth && due <= draft.now).then_some(Offer { from, to })
