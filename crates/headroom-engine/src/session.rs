@@ -118,11 +118,15 @@ impl Standing<'_> {
             let write = self.write(Some(record), Verdict::Decided(Box::new(report.clone())));
             return (self.recently(write), false);
         }
-        match needs {
-            Some(Need::Quorum) => return (Next::Ask(Request::ReadCluster(self.key.clone())), false),
-            Some(Need::Wal) => return (self.read_wal(case), false),
-            Some(Need::Survey) => return (Next::Ask(self.survey(case)), false),
-            None => {}
+        let read = match needs {
+            Some(Need::Quorum) => Some(Next::Ask(Request::ReadCluster(self.key.clone()))),
+            Some(Need::Wal) => Some(self.read_wal(case)),
+            Some(Need::Survey) => Some(Next::Ask(self.survey(case))),
+            None => None,
+        };
+        if let Some(read) = read {
+            // What is still to be told waits no longer because something is read meanwhile.
+            return (read, self.differs_since.is_some());
         }
         for action in actions {
             match (self.held)(&action) {
