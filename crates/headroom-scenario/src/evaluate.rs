@@ -90,6 +90,15 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             let calm = Duration::from_millis(view.now_ms.saturating_sub(view.disturbed_ms));
             require(calm >= *least, || format!("{} of {} s have passed", calm.as_secs(), least.as_secs()))
         }
+        Fact::Ready(least) => {
+            let ready = view.pods.values().filter(|pod| pod.ready && !pod.terminating).count();
+            require(u32::try_from(ready).is_ok_and(|ready| ready >= *least), || {
+                format!("{ready} of {least} instances are ready")
+            })
+        }
+        Fact::Condemned(least) => require(view.condemned >= *least, || {
+            format!("{} of {least} instances are to be made anew", view.condemned)
+        }),
         Fact::All(facts) => {
             let failing: Vec<String> =
                 facts.iter().filter_map(|fact| holds(fact, view, quiet).err()).collect();

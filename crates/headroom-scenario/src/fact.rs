@@ -84,6 +84,10 @@ pub enum Fact {
     EveryClaimRequests(VolumeName, Bytes),
     /// At least so much time has passed since the last act or strike, or since the primary's server was last restarted.
     Calm(Duration),
+    /// At least this many instances are ready now.
+    Ready(u32),
+    /// The operator has had at least this many instances made anew, those included that CNPG has not begun with.
+    Condemned(u32),
     /// All of these.
     All(Vec<Fact>),
 }

@@ -46,7 +46,8 @@ pub const FILL_TOLERANCE: u8 = 3;
 /// Both worlds keep WAL small and steady, so that what a scenario fills is what the volume holds: on a cluster that is
 /// `max_wal_size: 96MB`, `min_wal_size: 32MB`, `wal_keep_size: 0`, `archive_timeout: 0` (CNPG's defaults would keep
 /// 512 MB and switch a segment every five minutes). Where WAL has a volume of its own it is `max_wal_size: 1500MB` and
-/// `checkpoint_timeout: 30min`: a checkpoint comes when the scenario says so.
+/// `checkpoint_timeout: 30min`: a checkpoint comes when the scenario says so. Where a shrink is enabled it is
+/// `checkpoint_timeout: 30s`: each copy waits for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixture {
     /// Instances.
@@ -67,7 +68,7 @@ pub struct Fixture {
     pub enable_pdb: bool,
     /// `primaryUpdateStrategy: supervised`: CNPG leaves the switchover of a rolling update to a person.
     pub supervised: bool,
-    /// What the Cluster needs for Backups by volume snapshot (`spec.backup.volumeSnapshot`), if it has any.
+    /// How the Cluster is backed up, if it is.
     pub backups: Option<BackupMode>,
     /// Whether the admission policy of `deploy/size-at-birth` is installed, so that new claims of the Cluster are born
     /// with the effective size. Without it (older clusters, a deleted binding) they are born at the Cluster's own size.
@@ -76,13 +77,15 @@ pub struct Fixture {
     pub policy: PolicyFixture,
 }
 
-/// `spec.backup.volumeSnapshot.online`.
+/// By volume snapshot, where it is `spec.backup.volumeSnapshot.online`, or to an object store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackupMode {
     /// The server runs on; recovery needs archived WAL.
     Online,
     /// The instance is fenced for the snapshot: a snapshot that recovers without a WAL archive.
     Offline,
+    /// The server's files are copied to an object store (`spec.backup.barmanObjectStore`), and new replicas from the primary.
+    Store,
 }
 
 /// The `storage` block (and that of tablespace `idx`, which gets the same) of the DynamicStorage.

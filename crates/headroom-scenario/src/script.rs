@@ -97,7 +97,7 @@ pub enum Act {
         /// Whether CNPG acts on the Cluster.
         enabled: bool,
     },
-    /// Create a CNPG `Backup` with method `volumeSnapshot`.
+    /// Create a CNPG `Backup` with the method that the fixture is set up for.
     StartBackup,
     /// Delete the DynamicStorage and the Cluster, and make both anew: the Cluster recovers from the snapshots of the
     /// newest completed Backup. Rows acknowledged after that Backup began are no longer expected.
@@ -155,6 +155,8 @@ pub enum Strike {
     /// Cordon the node of this member and evict the instance pods on it until it has none, as `kubectl drain` does; a
     /// refused eviction is tried again every five seconds.
     Drain(Who),
+    /// Cordon the node of this member: no new pod finds a place on it, and those on it stay until somebody moves them.
+    Cordon(Who),
     /// Cordon every node: no new pod finds a place.
     CordonAll,
     /// An act that strikes at the gate: a spec change, a Backup, a scale-up.
@@ -171,6 +173,7 @@ impl Strike {
             | Self::SwitchOver
             | Self::FailOver
             | Self::Drain(_)
+            | Self::Cordon(_)
             | Self::CordonAll => None,
         }
     }
@@ -179,7 +182,7 @@ impl Strike {
     pub const fn touches(&self) -> Shared {
         match self {
             Self::KillOperator => Shared::Operator,
-            Self::Drain(_) | Self::CordonAll => Shared::Nodes,
+            Self::Drain(_) | Self::Cordon(_) | Self::CordonAll => Shared::Nodes,
             Self::DeletePod(_) | Self::SwitchOver | Self::FailOver => Shared::Nothing,
             Self::Change(act) => act.touches(),
         }

@@ -225,6 +225,13 @@ pub enum Written {
     Deleted(String),
 }
 
+impl Written {
+    /// Whether an instance is to be made anew.
+    pub fn condemns(&self) -> bool {
+        matches!(self, Self::Deleted(what) if what.starts_with("instance "))
+    }
+}
+
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimState {

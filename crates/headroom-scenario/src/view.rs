@@ -60,6 +60,8 @@ pub struct View {
     pub join_failed: bool,
     /// The drain of the last strike has ended.
     pub drained: bool,
+    /// How often the operator has had an instance made anew.
+    pub condemned: u32,
     /// An eviction was refused since the last strike.
     pub eviction_refused: bool,
     /// Who was primary when the last strike came, or when the fixture was ready.
@@ -103,6 +105,7 @@ impl View {
             backup: None,
             join_failed: false,
             drained: false,
+            condemned: 0,
             eviction_refused: false,
             primary_before: None,
             image_before: String::new(),
@@ -183,7 +186,10 @@ impl View {
                 });
                 self.steady.insert(key, agrees);
             }
-            What::OperatorWrote(_) => self.operator_wrote_ms = Some(at_ms),
+            What::OperatorWrote(written) => {
+                self.operator_wrote_ms = Some(at_ms);
+                self.condemned = self.condemned.saturating_add(u32::from(written.condemns()));
+            }
             What::Acknowledged(rows) => self.acknowledged(at_ms, *rows),
             What::InsertFailed { no_space } => self.refused |= *no_space,
             What::Verified { .. } => self.verified = true,

@@ -241,6 +241,7 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::StateSeen(..)
         | Fact::StateIs(..)
         | Fact::ReasonIs(..)
+        | Fact::Condemned(_)
         | Fact::Completed(..)
         | Fact::Settled
         | Fact::Quiet => Class::Control,
@@ -264,6 +265,7 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::InsertRefused
         | Fact::Serving
         | Fact::Calm(_)
+        | Fact::Ready(_)
         | Fact::All(_) => Class::Functional,
     }
 }

@@ -123,7 +123,7 @@ impl fmt::Display for Act {
             Self::Reconciliation { enabled: false } => {
                 f.write_str("disable CloudNativePG's reconciliation of the Cluster")
             }
-            Self::StartBackup => f.write_str("start a Backup by volume snapshot"),
+            Self::StartBackup => f.write_str("start a Backup"),
             Self::Restore { size } => {
                 write!(f, "restore the newest Backup into a new Cluster of {size} with a new DynamicStorage")
             }
@@ -163,6 +163,7 @@ impl fmt::Display for Strike {
             Self::SwitchOver => f.write_str("promote the last replica"),
             Self::FailOver => f.write_str("delete the primary's pod without grace"),
             Self::Drain(who) => write!(f, "drain the node of {who}"),
+            Self::Cordon(who) => write!(f, "cordon the node of {who}"),
             Self::CordonAll => f.write_str("cordon all nodes"),
             Self::Change(act) => act.fmt(f),
         }

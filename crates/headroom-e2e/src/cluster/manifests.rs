@@ -75,11 +75,16 @@ pub(crate) fn cluster(fixture: &Fixture, offer: Offer<'_>) -> Value {
         spec["postgresql"]["parameters"]["max_wal_size"] = json!("1500MB");
         spec["postgresql"]["parameters"]["checkpoint_timeout"] = json!("30min");
     }
+    if fixture.policy.shrink.is_some() {
+        // Each copy waits for a checkpoint that is spread over nine tenths of this (docs/experiments-shrink.md).
+        spec["postgresql"]["parameters"]["checkpoint_timeout"] = json!("30s");
+    }
     if let Some(size) = fixture.tablespace {
         spec["tablespaces"] =
             json!([{"name": TABLESPACE, "owner": {"name": "app"}, "storage": volume(size)}]);
     }
-    if let Some(mode) = fixture.backups {
+    // A Backup to an object store needs one: the scenarios with one are the simulator's.
+    if let Some(mode) = fixture.backups.filter(|mode| *mode != BackupMode::Store) {
         spec["backup"]["volumeSnapshot"] = json!({"online": mode == BackupMode::Online});
         if let Some(name) = snapshots {
             spec["backup"]["volumeSnapshot"]["className"] = json!(name);

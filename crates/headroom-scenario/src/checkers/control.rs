@@ -179,8 +179,7 @@ fn replaced(case: &Case<'_>) -> u32 {
         });
         u32::try_from(written.filter(|written| told(written)).count()).unwrap_or(u32::MAX)
     };
-    let deleted = count(|written| matches!(written, Written::Deleted(what) if what.starts_with("instance ")));
-    deleted.saturating_sub(count(
+    count(Written::condemns).saturating_sub(count(
         |written| matches!(written, Written::Other(what) if what.starts_with("spared ")),
     ))
 }

@@ -1,4 +1,4 @@
-//! CNPG's Backups by volume snapshot, and the Clusters that are recovered from them (S: `volumesnapshot/reconciler.go`,
+//! CNPG's Backups by volume snapshot and to an object store, and the Clusters that are recovered from them (S: `volumesnapshot/reconciler.go`,
 //! `online.go`, `offline.go`, `backup_controller.go` of 1.30; trace 17 for what is refused).
 
 use std::collections::BTreeMap;
@@ -56,6 +56,8 @@ pub enum Stage {
     Finalize,
     /// They are ready to use.
     Complete,
+    /// The object store has everything.
+    Stored,
 }
 
 /// CNPG's requeue for a target that is not there.
@@ -66,7 +68,7 @@ const SERVER: Millis = 5_000;
 const SNAPSHOT: Millis = 10_000;
 
 impl Model {
-    /// A user creates a Backup with method `volumeSnapshot`.
+    /// A user creates a Backup.
     pub fn start_backup(&mut self, cluster: &Name) {
         let name: Name = format!("backup-{}", self.backups.len() + 1).into();
         let backup = Backup {
@@ -112,6 +114,7 @@ impl Model {
             Stage::Cut => self.cut_backup(&backup),
             Stage::Finalize => self.finalize_backup(&backup),
             Stage::Complete => self.complete_backup(&backup),
+            Stage::Stored => self.stored(&backup),
         }
     }
 
@@ -152,8 +155,12 @@ impl Model {
     }
 
     fn begin_backup(&mut self, backup: &Backup) {
-        let online = self.api.cluster(&backup.cluster).and_then(|cluster| cluster.spec.snapshots_online);
-        let Some(online) = online else {
+        let spec = self.api.cluster(&backup.cluster).map(|cluster| cluster.spec.clone());
+        if spec.as_ref().is_some_and(|spec| spec.object_store) {
+            self.store(backup);
+            return;
+        }
+        let Some(online) = spec.and_then(|spec| spec.snapshots_online) else {
             self.fail_backup(backup, "cannot proceed with the backup as the cluster has no backup section");
             return;
         };
@@ -172,6 +179,19 @@ impl Model {
             self.fence(&backup.cluster, &pod.instance);
         }
         self.again(backup, Stage::Cut, if online { SERVER } else { SNAPSHOT });
+    }
+
+    /// A copy of the server's files takes its time.
+    fn store(&mut self, backup: &Backup) {
+        self.show_backup(&backup.name, |backup| backup.phase = "started");
+        self.show_backup(&backup.name, |backup| backup.phase = "running");
+        let takes = self.draws.range(Subsystem::Server, &backup.name, 20_000, 40_000);
+        self.again(backup, Stage::Stored, takes);
+    }
+
+    fn stored(&mut self, backup: &Backup) {
+        self.show_backup(&backup.name, |backup| backup.phase = "completed");
+        self.api.update_cluster(&backup.cluster, |cluster| cluster.status.last_backup_failed = false);
     }
 
     /// The pod of the target, and whether its server has run on since the Backup began.

@@ -233,6 +233,8 @@ pub struct ClusterSpec {
     pub synchronous: u32,
     /// `backup.volumeSnapshot.online`, where Backups by snapshot are set up.
     pub snapshots_online: Option<bool>,
+    /// Backups go to an object store.
+    pub object_store: bool,
     /// Annotation `cnpg.io/reconciliationLoop` is not `disabled`.
     pub reconcile: bool,
     /// The Backup that the first instance is recovered from.
@@ -253,6 +255,7 @@ impl ClusterSpec {
             supervised: false,
             synchronous: 0,
             snapshots_online: None,
+            object_store: false,
             reconcile: true,
             recovery: None,
         }

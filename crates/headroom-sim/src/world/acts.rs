@@ -218,6 +218,10 @@ impl SimWorld {
                 let node = self.node_of(*who)?;
                 self.model.change(|model| model.drain(&node));
             }
+            Strike::Cordon(who) => {
+                let node = self.node_of(*who)?;
+                self.model.change(|model| model.cordon(&node));
+            }
             Strike::CordonAll => self.model.change(Model::cordon_all),
             Strike::Change(act) => self.carry_out(act)?,
         }
@@ -349,7 +353,12 @@ fn cluster_spec(fixture: &Fixture, data: Bytes) -> ClusterSpec {
         enable_pdb: fixture.enable_pdb,
         supervised: fixture.supervised,
         synchronous: u32::from(fixture.synchronous),
-        snapshots_online: fixture.backups.map(|mode| mode == BackupMode::Online),
+        snapshots_online: match fixture.backups {
+            Some(BackupMode::Online) => Some(true),
+            Some(BackupMode::Offline) => Some(false),
+            Some(BackupMode::Store) | None => None,
+        },
+        object_store: fixture.backups == Some(BackupMode::Store),
         ..ClusterSpec::new(fixture.topology.instances(), sizes)
     }
 }

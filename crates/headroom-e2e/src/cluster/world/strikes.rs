@@ -24,6 +24,10 @@ impl ClusterWorld {
             Strike::SwitchOver => self.switch_over(),
             Strike::FailOver => self.delete_pod(Who::Primary, &DeleteParams::default().grace_period(0)),
             Strike::Drain(who) => self.drain(*who),
+            Strike::Cordon(who) => {
+                let node = self.node(*who)?;
+                self.cordon(node)
+            }
             Strike::CordonAll => {
                 let names = runtime.block_on(nodes::names(&self.connection.client, self.lane()))?;
                 names.into_iter().try_for_each(|node| self.cordon(node))
