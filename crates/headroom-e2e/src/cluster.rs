@@ -24,11 +24,13 @@ mod operator;
 mod parse;
 mod pod;
 mod recorder;
+mod rights;
 mod sql;
 mod wait;
 mod window;
 mod world;
 mod writer;
+mod written;
 
 pub(crate) use connect::ClusterOptions;
 pub use connect::Connection;

@@ -167,7 +167,9 @@ fn of_act(act: &Act) -> Option<Bytes> {
     match act {
         Act::FillUntilRefused { stop_at: size, .. }
         | Act::PatchClaim { to: size, .. }
-        | Act::SetPolicy(PolicyChange::Limit(size) | PolicyChange::EmergencyLimit(size))
+        | Act::SetPolicy(
+            PolicyChange::Limit(size) | PolicyChange::EmergencyLimit(size) | PolicyChange::Request(size),
+        )
         | Act::SetClusterSize { size, .. }
         | Act::Restore { size } => Some(*size),
         _ => None,

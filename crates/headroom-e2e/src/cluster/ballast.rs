@@ -19,11 +19,15 @@ const BY_ROWS: [&str; 2] = ["p0_00_planned_growth_in_window", "p0_00_emergency_u
 
 /// What is left to rows in each fill, where something is set aside.
 pub(crate) fn rows_beside(scenario: &Scenario, scale: Scale) -> Option<Bytes> {
+    // A clone brings no more than the data directory: a member that joins, or is made anew, would have less in it than the
+    // others.
+    if scenario.fixture.policy.shrink.is_some() {
+        return None;
+    }
     if scale.is_coarse() {
         // Rows of about a gibibyte: no provider's throttling decides anything.
         return Some(Bytes::mebi(768));
     }
-    // A clone brings no more than the data directory: a member that joins would have less in it than the others.
     let joins = scenario
         .script
         .iter()
@@ -96,6 +100,7 @@ mod tests {
         check("p0_00_planned_growth_in_window", None);
         check("p0_04_instances_raised", None);
         check("p1_03_volume_snapshots", None);
+        check("shrink_plain", None);
         check("p0_00_at_the_limit", Some(Bytes::mebi(128)));
         check("p0_01_operator_restart", Some(Bytes::mebi(128)));
     }

@@ -14,10 +14,12 @@ use kube::{
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::{manifests::NAME, parse, recorder::Recorder};
-
-/// The field manager under which headroom writes.
-const MANAGER: &str = "headroom";
+use super::{
+    manifests::NAME,
+    parse,
+    recorder::Recorder,
+    written::{self, MANAGER},
+};
 
 /// Kinds that are watched: group, version, kind, plural.
 const KINDS: [(&str, &str, &str, &str); 7] = [
@@ -88,10 +90,12 @@ impl Observer {
             "PersistentVolumeClaim" => self.claim(&label, before.as_ref(), &value),
             "Pod" => {
                 if let Some(pod) = parse::pod(&value) {
+                    self.wrote(written::on_pod(before.as_ref(), &value));
                     self.recorder.push_object(&label, What::Pod(pod));
                 }
             }
             "Cluster" if object.name_any() == NAME => {
+                self.wrote(before.iter().flat_map(|before| written::on_cluster(before, &value)));
                 self.recorder.push_object(&label, What::Cluster(parse::cluster(&value)));
             }
             "DynamicStorage" if object.name_any() == NAME => self.storage(&label, before.as_ref(), &value),
@@ -108,6 +112,10 @@ impl Observer {
             "Event" => self.event(&label, &value),
             _ => {}
         }
+    }
+
+    fn wrote(&self, writes: impl IntoIterator<Item = Written>) {
+        writes.into_iter().for_each(|written| self.recorder.push(What::OperatorWrote(written)));
     }
 
     fn claim(&self, label: &str, before: Option<&Value>, now: &Value) {

@@ -9,13 +9,15 @@ use super::review::Write;
 /// Whether a gate stands before a write, of the operator or of a new volume.
 pub(crate) const fn stands_before_writes(gate: Gate) -> bool {
     match gate {
-        Gate::BeforePatch | Gate::BetweenClaims | Gate::BeforeCompletion | Gate::Provision => true,
-        Gate::ControllerStep
-        | Gate::NodeStep
+        Gate::BeforePatch
+        | Gate::BetweenClaims
+        | Gate::BeforeCompletion
+        | Gate::Provision
         | Gate::BeforeSurge
         | Gate::BeforeReplace
         | Gate::BeforePromotion
-        | Gate::BeforeLower => false,
+        | Gate::BeforeLower => true,
+        Gate::ControllerStep | Gate::NodeStep => false,
     }
 }
 
@@ -61,6 +63,10 @@ impl Holds {
             Write::Other => None,
             Write::Completion => held(Gate::BeforeCompletion),
             Write::Volume => held(Gate::Provision),
+            Write::Surge => held(Gate::BeforeSurge),
+            Write::Replacement => held(Gate::BeforeReplace),
+            Write::Promotion => held(Gate::BeforePromotion),
+            Write::Lowering => held(Gate::BeforeLower),
             Write::Raise(claim) => held(Gate::BeforePatch).or_else(|| {
                 let gate = held(Gate::BetweenClaims)?;
                 // The first claim passes, and passes again when the operator did not hear of it.
@@ -123,6 +129,20 @@ mod tests {
     #[test]
     fn provision_holds_new_volumes_alone() {
         check(&[Gate::Provision], &[(raise("pg-1"), false), (Write::Volume, true)], &[Gate::Provision]);
+    }
+
+    #[test]
+    fn each_step_of_a_shrink_has_a_gate_of_its_own() {
+        let steps = [
+            (Gate::BeforeSurge, Write::Surge),
+            (Gate::BeforeReplace, Write::Replacement),
+            (Gate::BeforePromotion, Write::Promotion),
+            (Gate::BeforeLower, Write::Lowering),
+        ];
+        for (held, _) in &steps {
+            let writes: Vec<_> = steps.iter().map(|(gate, write)| (write.clone(), gate == held)).collect();
+            check(&[*held], &writes, &[*held]);
+        }
     }
 
     #[test]

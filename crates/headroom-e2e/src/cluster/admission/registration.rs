@@ -37,6 +37,9 @@ pub(crate) fn object(namespace: &str, port: u16, ca_pem: &str) -> Value {
     let writes = json!([
         rule("UPDATE", "", "v1", "persistentvolumeclaims", "Namespaced"),
         rule("UPDATE", "headroom.dev", "v1alpha1", "dynamicstorages/status", "Namespaced"),
+        rule("UPDATE", "", "v1", "pods", "Namespaced"),
+        rule("UPDATE", "postgresql.cnpg.io", "v1", "clusters/status", "Namespaced"),
+        rule("UPDATE", "postgresql.cnpg.io", "v1", "clusters/scale", "Namespaced"),
     ]);
     let volumes = json!([rule("CREATE", "", "v1", "persistentvolumes", "Cluster")]);
     let here = json!({"matchLabels": {"kubernetes.io/metadata.name": namespace}});

@@ -1,5 +1,7 @@
 //! What the API server asks: which write of the operator an AdmissionReview is about, and what can be answered.
 
+use std::cmp::Ordering;
+
 use headroom_core::{Bytes, quantity};
 use serde_json::{Value, json};
 
@@ -23,9 +25,20 @@ pub(crate) enum Write {
     Completion,
     /// A new volume for a claim of this namespace.
     Volume,
+    /// The number of instances of the Cluster is raised.
+    Surge,
+    /// CloudNativePG is told to make an instance anew.
+    Replacement,
+    /// Another instance is to become primary.
+    Promotion,
+    /// The number of instances of the Cluster is lowered.
+    Lowering,
     /// Anything else; no gate stands before it.
     Other,
 }
+
+/// The annotation by which CloudNativePG is told to make an instance anew.
+const UNRECOVERABLE: &str = "/metadata/annotations/alpha.cnpg.io~1unrecoverable";
 
 /// Reads an AdmissionReview; `None` when it is none.
 pub(crate) fn read(review: &Value) -> Option<Review> {
@@ -35,6 +48,9 @@ pub(crate) fn read(review: &Value) -> Option<Review> {
         ("persistentvolumeclaims", "") if raises(request) => Write::Raise(text("/name")?.to_owned()),
         ("dynamicstorages", "status") if completes(request) => Write::Completion,
         ("persistentvolumes", "") => Write::Volume,
+        ("pods", "") if condemns(request) => Write::Replacement,
+        ("clusters", "status") if promotes(request) => Write::Promotion,
+        ("clusters", "scale") => scales(request),
         _ => Write::Other,
     };
     let dry_run = request.get("dryRun").and_then(Value::as_bool).unwrap_or(false);
@@ -47,6 +63,33 @@ fn raises(request: &Value) -> bool {
         quantity::parse(text).ok()
     };
     matches!((size("oldObject"), size("object")), (Some(before), Some(now)) if before < now)
+}
+
+/// What is at this place of the object, before and now.
+fn both<'a>(request: &'a Value, pointer: &str) -> [Option<&'a Value>; 2] {
+    ["oldObject", "object"].map(|of| request.pointer(&format!("/{of}{pointer}")))
+}
+
+/// Whether an instance that was to stay is to be made anew.
+fn condemns(request: &Value) -> bool {
+    let [before, now] = both(request, UNRECOVERABLE).map(|word| word.and_then(Value::as_str) == Some("true"));
+    !before && now
+}
+
+fn promotes(request: &Value) -> bool {
+    let [before, now] = both(request, "/status/targetPrimary");
+    now.is_some() && before != now
+}
+
+/// The subresource speaks of a `Scale` of `autoscaling/v1`, which leaves a zero out.
+fn scales(request: &Value) -> Write {
+    let [before, now] =
+        both(request, "/spec/replicas").map(|count| count.and_then(Value::as_u64).unwrap_or(0));
+    match now.cmp(&before) {
+        Ordering::Greater => Write::Surge,
+        Ordering::Less => Write::Lowering,
+        Ordering::Equal => Write::Other,
+    }
 }
 
 /// Whether an action that ran is completed by this write. An action that others made (`External`) is born completed and
@@ -153,6 +196,38 @@ mod tests {
     fn a_new_volume_is_told_from_other_writes() {
         check("persistentvolumes", "", &json!(null), &json!({"spec": {}}), &Write::Volume);
         check("persistentvolumes", "status", &json!({}), &json!({}), &Write::Other);
+    }
+
+    #[test]
+    fn only_a_new_mark_on_a_pod_has_an_instance_made_anew() {
+        let pod = |mark: Value| json!({"metadata": {"annotations": {"a": "b", "alpha.cnpg.io/unrecoverable": mark}}});
+        let (plain, marked) = (json!({"metadata": {}}), pod(json!("true")));
+        check("pods", "", &plain, &marked, &Write::Replacement);
+        check("pods", "", &pod(json!("false")), &marked, &Write::Replacement);
+        check("pods", "", &marked, &marked, &Write::Other);
+        check("pods", "", &marked, &plain, &Write::Other);
+        check("pods", "", &plain, &pod(json!("false")), &Write::Other);
+        check("pods", "status", &plain, &marked, &Write::Other);
+    }
+
+    #[test]
+    fn another_target_primary_is_a_promotion() {
+        let cluster = |target: &str| json!({"status": {"currentPrimary": "pg-1", "targetPrimary": target}});
+        check("clusters", "status", &cluster("pg-1"), &cluster("pg-2"), &Write::Promotion);
+        check("clusters", "status", &json!({}), &cluster("pg-2"), &Write::Promotion);
+        check("clusters", "status", &cluster("pg-2"), &cluster("pg-2"), &Write::Other);
+        check("clusters", "status", &cluster("pg-2"), &json!({}), &Write::Other);
+        check("clusters", "", &cluster("pg-1"), &cluster("pg-2"), &Write::Other);
+    }
+
+    #[test]
+    fn a_scale_is_a_surge_or_a_lowering() {
+        let scale = |replicas: u32| json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "spec": {"replicas": replicas}});
+        check("clusters", "scale", &scale(1), &scale(2), &Write::Surge);
+        check("clusters", "scale", &json!({"spec": {}}), &scale(1), &Write::Surge);
+        check("clusters", "scale", &scale(4), &scale(3), &Write::Lowering);
+        check("clusters", "scale", &scale(3), &scale(3), &Write::Other);
+        check("clusters", "", &scale(1), &scale(2), &Write::Other);
     }
 
     #[test]

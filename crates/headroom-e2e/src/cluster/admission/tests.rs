@@ -17,6 +17,8 @@ use serde_json::json;
 use super::{review::Write, server::Gates, *};
 use crate::cluster::{observe, operator};
 
+mod steps;
+
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -197,15 +199,20 @@ async fn install_kind(client: &Client) {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crd/dynamicstorages.headroom.dev.yaml");
     let text = std::fs::read_to_string(path).expect("the CRD");
-    let kind: CustomResourceDefinition = serde_saphyr::from_str(&text).expect("YAML");
+    serve(client, &serde_saphyr::from_str(&text).expect("YAML")).await;
+}
+
+/// Makes a kind, unless it is there, and waits until it is served.
+async fn serve(client: &Client, kind: &CustomResourceDefinition) {
+    let name = kind.metadata.name.clone().expect("a name");
     let kinds = Api::<CustomResourceDefinition>::all(client.clone());
-    match kinds.create(&PostParams::default(), &kind).await {
+    match kinds.create(&PostParams::default(), kind).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 409 => {}
         Err(error) => unreachable!("a kind can be made: {error}"),
     }
     let served = wait::until(LONG, SHORT, || async {
-        let kind = kinds.get("dynamicstorages.headroom.dev").await.ok()?;
+        let kind = kinds.get(&name).await.ok()?;
         let conditions = kind.status?.conditions?;
         conditions.iter().any(|one| one.type_ == "Established" && one.status == "True").then_some(())
     });

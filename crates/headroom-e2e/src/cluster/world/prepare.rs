@@ -11,7 +11,9 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::ClusterWorld;
-use crate::cluster::{birth, connect::failed, finalizers, kubelet, manifests, observe, sql::Server, wait};
+use crate::cluster::{
+    birth, connect::failed, finalizers, kubelet, manifests, observe, rights, sql::Server, wait,
+};
 
 /// How long a namespace of an earlier run may take to go away.
 const GONE: Duration = Duration::from_mins(3);
@@ -100,6 +102,10 @@ impl ClusterWorld {
             self.storage_gates().clear()?;
         }
         self.size_at_birth(fixture)?;
+        if fixture.policy.shrink.is_some() {
+            let (client, is_lab) = (&self.connection.client, self.connection.is_lab);
+            runtime.block_on(rights::ensure(client, is_lab))?;
+        }
         if self.own_operator {
             runtime.block_on(self.operator.install(&self.namespace))?;
         }

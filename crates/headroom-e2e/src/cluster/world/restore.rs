@@ -47,7 +47,10 @@ impl ClusterWorld {
 
     pub(super) fn delete_storage(&mut self) -> Result<(), WorldError> {
         let runtime = self.connection.runtime.clone();
-        runtime.block_on(self.delete("DynamicStorage", self.limit(Wait::Decision)))
+        // A shrink is brought to an end first.
+        let shrinks = self.fixture.as_ref().is_some_and(|fixture| fixture.policy.shrink.is_some());
+        let limit = self.limit(if shrinks { Wait::Shrink } else { Wait::Decision });
+        runtime.block_on(self.delete("DynamicStorage", limit))
     }
 
     pub(super) fn make_storage_again(&mut self) -> Result<(), WorldError> {

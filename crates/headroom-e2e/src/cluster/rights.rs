@@ -1,0 +1,87 @@
+//! The rights that a shrink needs, which `deploy` does not give: those of `deploy/shrink`. They are those of headroom's
+//! account, which a scenario's own operator has, too.
+
+use headroom_scenario::WorldError;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::connect::failed;
+
+const MANIFEST: &str = include_str!("../../../../deploy/shrink/role.yaml");
+const DOING: &str = "give headroom the rights of a shrink";
+
+/// Role and binding as they are shipped.
+fn shipped() -> Result<(ClusterRole, ClusterRoleBinding), String> {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(MANIFEST).map_err(|error| error.to_string())?;
+    let [role, binding]: [Value; 2] =
+        objects.try_into().map_err(|_| "deploy/shrink is not a role and a binding".to_owned())?;
+    let role = serde_json::from_value(role).map_err(|error| error.to_string())?;
+    Ok((role, serde_json::from_value(binding).map_err(|error| error.to_string())?))
+}
+
+/// Makes sure that headroom may shrink: in the lab it is given the rights, elsewhere somebody must have done so.
+///
+/// # Errors
+/// When it may not; the message says what to do.
+pub(crate) async fn ensure(client: &Client, is_lab: bool) -> Result<(), WorldError> {
+    let (role, binding) = shipped().map_err(|why| failed(DOING, &why))?;
+    if is_lab {
+        apply(client, &role).await?;
+        return apply(client, &binding).await;
+    }
+    present::<ClusterRole>(client, &role.name_any()).await?;
+    present::<ClusterRoleBinding>(client, &binding.name_any()).await
+}
+
+async fn apply<K>(client: &Client, object: &K) -> Result<(), WorldError>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>,
+    K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+{
+    // Whoever installed them from another checkout: these are the rights that this one needs.
+    let params = PatchParams::apply("headroom-e2e").force();
+    let applied =
+        Api::<K>::all(client.clone()).patch(&object.name_any(), &params, &Patch::Apply(object)).await;
+    applied.map(drop).map_err(|error| failed(DOING, &error))
+}
+
+async fn present<K>(client: &Client, name: &str) -> Result<(), WorldError>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>,
+    K: Clone + std::fmt::Debug + DeserializeOwned,
+{
+    match Api::<K>::all(client.clone()).get_opt(name).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => {
+            let kind = K::kind(&());
+            let why = format!("there is no {kind} {name}; `kubectl apply --server-side -k deploy/shrink`");
+            Err(failed(DOING, &why))
+        }
+        Err(error) => Err(failed(DOING, &error)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cluster::operator;
+
+    #[test]
+    fn the_shipped_rights_are_those_of_the_account_that_every_operator_of_a_run_has() {
+        let (role, binding) = shipped().unwrap();
+        assert_eq!(
+            (binding.role_ref.kind, binding.role_ref.name),
+            ("ClusterRole".to_owned(), role.name_any())
+        );
+        let [subject] = <[_; 1]>::try_from(binding.subjects.unwrap()).unwrap();
+        let whose = (subject.namespace.as_deref(), subject.name.as_str());
+        assert_eq!(whose, (Some(operator::NAMESPACE), operator::ACCOUNT));
+        assert!(role.rules.is_some_and(|rules| !rules.is_empty()));
+    }
+}
