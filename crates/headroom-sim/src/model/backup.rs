@@ -185,7 +185,7 @@ impl Model {
     fn store(&mut self, backup: &Backup) {
         self.show_backup(&backup.name, |backup| backup.phase = "started");
         self.show_backup(&backup.name, |backup| backup.phase = "running");
-        let takes = self.draws.range(Subsystem::Server, &backup.name, 20_000, 40_000);
+        let takes = self.draws.range(Subsystem::Server, &backup.name, 60_000, 90_000);
         self.again(backup, Stage::Stored, takes);
     }
 
