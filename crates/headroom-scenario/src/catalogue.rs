@@ -3,7 +3,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "each row of the table makes a cell or says why there is none")]
 
 use crate::{Topology, scenario::Cell};
-use gated::{EVERY, Gated, SHRINK, STORAGE, SURGED, SURGES, UNTIL_SMALL};
+use gated::{COPIES, EVERY, Gated, SHRINK, STORAGE, SURGED, SURGES, UNTIL_SMALL};
 
 mod common;
 mod gated;
@@ -42,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 56] = [
+const ROWS: [Row; 65] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -85,11 +85,16 @@ const ROWS: [Row; 56] = [
     Row::Plain(shrink::again),
     Row::Plain(shrink::tablespace),
     Row::Plain(shrink::wal),
-    Row::Plain(shrink::copies_again),
+    Row::Plain(shrink::born_too_small),
+    Row::Plain(shrink::fails),
+    Row::Plain(shrink::given_up),
+    Row::Plain(shrink::marked_is_elected),
+    Row::Plain(shrink::calm),
     gated("p0_07_failover_during_shrink", SHRINK, shrink::failover),
     gated("p0_07_primary_pod_during_shrink", SHRINK, shrink::crash),
     gated("p0_07_switchover_during_shrink", SHRINK, shrink::switchover),
     gated("p0_08_request_raised_during_shrink", SHRINK, shrink::raised),
+    gated("p0_08_request_lowered_during_shrink", SHRINK, shrink::lowered),
     gated("p0_08_shrink_disabled", SHRINK, shrink::disabled),
     gated("p0_08_instances_raised_during_shrink", SHRINK, shrink::more),
     gated("p0_08_instances_lowered_during_shrink", SHRINK, shrink::fewer),
@@ -97,6 +102,10 @@ const ROWS: [Row; 56] = [
     gated("shrink_cnpg_away", SHRINK, shrink::reconciliation_off),
     gated("shrink_surge_reverted", SURGED, shrink::reverted),
     gated("shrink_unschedulable", SURGES, shrink::unschedulable),
+    gated("shrink_node_cordoned", SHRINK, shrink::cordoned),
+    gated("shrink_node_drained", SHRINK, shrink::drained),
+    gated("shrink_backup_running", SHRINK, shrink::backed_up),
+    gated("shrink_primary_lost_in_join", COPIES, shrink::primary_lost),
     gated("shrink_emergency", UNTIL_SMALL, shrink::emergency),
     gated("shrink_object_deleted", UNTIL_SMALL, shrink::deleted),
 ];

@@ -23,6 +23,8 @@ pub(super) const STORAGE: &[Gate] = &[Gate::ControllerStep, Gate::NodeStep];
 pub(super) const SHRINK: &[Gate] = &Gate::SHRINK;
 /// The steps of a shrink at which a surge is there.
 pub(super) const SURGED: &[Gate] = &[Gate::BeforeReplace];
+/// While an instance joins.
+pub(super) const COPIES: &[Gate] = &[Gate::Provision];
 /// The steps of a shrink before its copies.
 pub(super) const SURGES: &[Gate] = &[Gate::BeforeSurge];
 /// The steps of a shrink but the last, which gives the size back.

@@ -1,14 +1,20 @@
 //! Shrink (design §6): the space that a volume no longer needs is given back, instance by instance.
 
+mod copies;
+mod month;
+mod nodes;
 mod plain;
 mod shape;
 mod struck;
 mod turned;
 mod volumes;
 
+pub(super) use copies::{born_too_small, fails, given_up, marked_is_elected, primary_lost};
+pub(super) use month::calm;
+pub(super) use nodes::{backed_up, cordoned, drained};
 pub(super) use plain::{again, plain, without_surge};
 pub(super) use struck::{
-    copies_again, crash, failover, fewer, killed, more, raised, reconciliation_off, reverted, switchover,
+    crash, failover, fewer, killed, lowered, more, raised, reconciliation_off, reverted, switchover,
     unschedulable,
 };
 pub(super) use turned::{deleted, disabled, emergency};

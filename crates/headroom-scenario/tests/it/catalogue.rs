@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use headroom_core::{Bytes, names::VolumeName};
 use headroom_scenario::{
-    Act, Cell, Fact, Gate, Scenario, Shared, Step, Topology, Wait, catalogue,
+    Act, BackupMode, Cell, Fact, Gate, Scenario, Shared, Step, Topology, Wait, catalogue,
     expect::{Control, Storage},
 };
 
@@ -67,6 +67,7 @@ fn a_blank_says_why() {
             (text("p1_02_supervised_upgrade@t1"), "one instance has nobody to switch over to"),
             (text("shrink_without_surge@t1"), "a single instance needs a second one to move to"),
             (text("shrink_without_surge@t2"), "no replica would remain while the only one is copied"),
+            (text("shrink_annotated_primary@t1"), "a single instance is not made anew: no pod is marked"),
             (
                 text("p0_07_switchover_during_shrink@t1"),
                 "one instance has nobody to switch over to until the shrink itself adds one"
@@ -77,15 +78,13 @@ fn a_blank_says_why() {
 }
 
 #[test]
-fn only_what_needs_days_or_a_silent_kubelet_is_left_to_the_simulator() {
+fn only_what_needs_days_a_silent_kubelet_or_an_object_store_is_left_to_the_simulator() {
     for scenario in scenarios() {
         let needs = scenario.script.iter().any(|step| match step {
             Step::Do(Act::PassTime(_) | Act::SilenceKubelet(_)) | Step::Until(_, Wait::Slot) => true,
             Step::Do(_) | Step::Hold(_) | Step::Release(_) | Step::Strike(_) | Step::Until(..) => false,
         });
-        // The steps of a shrink are held by the simulator alone.
-        let held = scenario.id.contains("shrink") && scenario.moment.is_some();
-        let needs = needs || held;
+        let needs = needs || scenario.fixture.backups == Some(BackupMode::Store);
         assert_eq!(scenario.simulator_only.is_some(), needs, "{}", scenario.full_id());
         let on_cluster = Cell::Scenario(Box::new(scenario)).on_cluster();
         assert_eq!(matches!(on_cluster, Cell::Blank { .. }), needs);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Shrink after a minute of calm, with a further instance, on a single instance too.
-const SHRINKS: ShrinkFixture =
+pub(super) const SHRINKS: ShrinkFixture =
     ShrinkFixture { stabilization_minutes: 1, surge: true, allow_switchover: true };
 
 /// One data volume of 1Gi, limit 4Gi, shrink enabled.
@@ -31,13 +31,32 @@ pub(super) const WITHOUT_SURGE: ShrinkFixture = ShrinkFixture { surge: false, ..
 /// Somebody raises the claims to 4Gi: one by hand, the others by repair. Some 15 % of a file system of 4032Mi are then
 /// filled: 605Mi, which 1Gi holds with a third of it free.
 pub(super) fn large() -> Vec<Step> {
-    vec![
-        write(),
+    large_with(write(), None)
+}
+
+/// The same with this writer, and before it is filled the user does this.
+pub(super) fn large_with(write: Step, act: Option<Act>) -> Vec<Step> {
+    let mut script = vec![
+        write,
         Step::Do(Act::PatchClaim { who: Who::Primary, volume: VolumeName::Data, to: GI_4 }),
         until(Fact::EveryClaimHas(VolumeName::Data, GI_4), Wait::Growth),
+    ];
+    script.extend(act.map(Step::Do));
+    script.extend([
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 15 }),
         until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 12), Wait::Fill),
-    ]
+    ]);
+    script
+}
+
+/// Rows as 30 % of 4032Mi: 1210Mi, which 1Gi does not hold, and 1792Mi do with a third of them free.
+pub(super) fn fuller(write: Step) -> Vec<Step> {
+    let mut script = large_with(write, None);
+    script.extend([
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 30 }),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 27), Wait::Fill),
+    ]);
+    script
 }
 
 /// The shrink is recorded.

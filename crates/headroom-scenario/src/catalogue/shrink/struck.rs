@@ -2,25 +2,24 @@
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{ALONE, begun, done, fixture, large, replaced};
+use super::shape::{ALONE, begun, done, fixture, large_with, replaced};
 use crate::{
-    Act, Cell, Fact, Gate, Scenario, Step, Strike, Topology, Wait, Who,
+    Act, Fact, Fixture, Gate, Scenario, Step, Strike, Topology, Wait, Who,
     catalogue::{
-        common::{GI_1, GI_2, GI_4, cell, data, rest, scenario, until},
+        common::{GI_1, GI_2, GI_4, data, rest, scenario, until, write},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
     script::PolicyChange,
 };
 
-/// What is held on a cluster is the API server's answer to a growth; the steps of a shrink are not yet.
-const NOT_HELD: &str = "only the simulator holds the steps of a shrink";
-
 /// A shrink that is struck at a gate and ends as planned.
 pub(super) struct Struck {
     pub(super) id: &'static str,
     pub(super) title: &'static str,
-    pub(super) topology: Topology,
+    pub(super) fixture: Fixture,
+    /// What the user does before the volume is filled.
+    pub(super) before: Option<Act>,
     /// What happens while the gate is held.
     pub(super) strikes: Vec<Step>,
     /// What happens once it is let go.
@@ -51,13 +50,14 @@ impl Struck {
         ]);
         let instances = topology.instances();
         let after = vec![done()];
-        Self { id, title, topology, strikes, after, instances, size: (GI_1, GI_1), promotions, control }
+        let (fixture, size) = (fixture(topology), (GI_1, GI_1));
+        Self { id, title, fixture, before: None, strikes, after, instances, size, promotions, control }
     }
 
     /// The scenario at this gate.
     pub(super) fn at(self, gate: Gate) -> Scenario {
         let mut script = vec![Step::Hold(gate)];
-        script.extend(large());
+        script.extend(large_with(write(), self.before));
         script.extend([
             begun(),
             until(Fact::Held(gate), Wait::Shrink),
@@ -82,8 +82,8 @@ impl Struck {
             control: self.control,
             timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
         };
-        let plain = scenario(self.id, self.title, fixture(self.topology), script, expect);
-        Scenario { moment: Some(gate), simulator_only: Some(NOT_HELD), ..plain }
+        let plain = scenario(self.id, self.title, self.fixture, script, expect);
+        Scenario { moment: Some(gate), ..plain }
     }
 }
 
@@ -126,6 +126,21 @@ pub(in crate::catalogue) fn raised(topology: Topology, gate: Gate) -> Made {
     let strikes = vec![change(Act::SetPolicy(PolicyChange::Request(GI_2)))];
     let struck = Struck::new("p0_08_request_raised_during_shrink", title, topology, strikes, (1, 1));
     Ok(Struck { size: (GI_2, GI_2), ..struck }.at(gate))
+}
+
+/// `request` is lowered again, within its bounds: the target of a shrink that runs never falls, and a further shrink to
+/// what the new policy allows waits for its turn.
+pub(in crate::catalogue) fn lowered(topology: Topology, gate: Gate) -> Made {
+    let title = "request is lowered at a step of a shrink: that shrink ends where it was to end";
+    let request = |size| Act::SetPolicy(PolicyChange::Request(size));
+    let strikes = vec![change(request(GI_1))];
+    let struck = Struck::new("p0_08_request_lowered_during_shrink", title, topology, strikes, (1, 1));
+    let mut control = struck.control;
+    control.retain(|expected| !matches!(expected, Control::EndsAs(..)));
+    control.push(Control::EndsAs(VolumeName::Data, State::PendingShrink, "ShrunkRecently"));
+    let rests = until(Fact::ReasonIs(VolumeName::Data, "ShrunkRecently"), Wait::Shrink);
+    let (before, after, size) = (Some(request(GI_2)), vec![done(), rests], (GI_2, GI_2));
+    Ok(Struck { before, after, size, control, ..struck }.at(gate))
 }
 
 /// The operator is killed.
@@ -196,41 +211,4 @@ pub(in crate::catalogue) fn unschedulable(topology: Topology, gate: Gate) -> Mad
         done(),
     ];
     Ok(Struck { after, ..struck }.at(gate))
-}
-
-/// The copy of the further instance does not fit its claim at first: no policy sizes it at birth.
-pub(in crate::catalogue) fn copies_again(topology: Topology) -> Cell {
-    let mut script = large();
-    script.extend([
-        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 30 }),
-        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, 27), Wait::Fill),
-        begun(),
-        done(),
-        rest(Wait::Recovery),
-    ]);
-    let two = Bytes::mebi(1792);
-    let expect = Expect {
-        functional: all([
-            Functional::Healthy,
-            Functional::Promotions(1),
-            Functional::Instances(topology.instances()),
-            Functional::ReadyAtLeast(topology.instances()),
-        ]),
-        storage: all([
-            Storage::EveryClaimBetween(VolumeName::Data, two, GI_2),
-            Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
-            Storage::FreeAtLeast(VolumeName::Data, 25),
-        ]),
-        data: data(),
-        control: all([
-            Control::PassedThrough(VolumeName::Data, State::Shrinking),
-            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
-            Control::InstancesReplaced(replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
-            Control::QuietAtTheEnd,
-        ]),
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
-    let title = "New claims are born smaller than the target, and are raised to it under their copies";
-    cell("shrink_born_too_small", title, fixture(topology), script, expect)
 }

@@ -1,0 +1,138 @@
+//! Copies of a shrink that fail or are lost, and what becomes of the instances beside them.
+
+use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+
+use super::{
+    shape::{begun, done, fixture, fuller, functional, large, replaced},
+    struck::{Struck, strike},
+};
+use crate::{
+    Cell, Fact, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
+    catalogue::{
+        common::{GI_1, GI_2, GI_4, blank, cell, data, rest, scenario, until, write},
+        gated::Made,
+    },
+    expect::{Control, Expect, Functional, Storage, Timing, all},
+};
+
+/// New claims are born smaller than the target where no policy sizes them at birth, and raised under their copies.
+pub(in crate::catalogue) fn born_too_small(topology: Topology) -> Cell {
+    let mut script = fuller(write());
+    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    let title = "New claims are born smaller than the target, and are raised to it under their copies";
+    cell("shrink_born_too_small", title, fixture(topology), script, fuller_shrinks(topology))
+}
+
+/// The storage does not raise the claim of the first copy, which ends for lack of space until it does.
+pub(in crate::catalogue) fn fails(topology: Topology) -> Cell {
+    let title = "A copy fails for lack of space, and succeeds once its claim has grown";
+    cell(
+        "shrink_copy_fails",
+        title,
+        fixture(topology),
+        held_until(Fact::JoinFailed),
+        fuller_shrinks(topology),
+    )
+}
+
+/// The same until Kubernetes gives the Job up: CloudNativePG calls the Cluster unrecoverable and does nothing more
+/// (experiments E9). The Job is deleted, and made again.
+pub(in crate::catalogue) fn given_up(topology: Topology) -> Cell {
+    let title = "The Job of a copy is given up for lack of space: it is deleted, and the next one fits";
+    let given_up = Fact::PhaseIs("Cluster is unrecoverable and needs manual intervention");
+    let (script, expect) = (held_until(given_up), fuller_shrinks(topology));
+    let plain = scenario("shrink_copy_given_up", title, fixture(topology), script, expect);
+    Cell::Scenario(Box::new(Scenario { pace: Pace::Slow, ..plain }))
+}
+
+/// The storage's controller raises no claim from before the first copy until this.
+fn held_until(fact: Fact) -> Vec<Step> {
+    let mut script = fuller(write());
+    script.extend([
+        Step::Hold(Gate::ControllerStep),
+        begun(),
+        until(Fact::Held(Gate::ControllerStep), Wait::Shrink),
+        until(fact, Wait::Shrink),
+        Step::Release(Gate::ControllerStep),
+        done(),
+        rest(Wait::Recovery),
+    ]);
+    script
+}
+
+/// What a volume that holds 1210Mi comes to: 1792Mi, or 2Gi where WAL was written quickly.
+fn fuller_shrinks(topology: Topology) -> Expect {
+    Expect {
+        functional: functional(topology, topology.instances()),
+        storage: all([
+            Storage::EveryClaimBetween(VolumeName::Data, Bytes::mebi(1792), GI_2),
+            Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
+            Storage::FreeAtLeast(VolumeName::Data, 25),
+        ]),
+        data: data(),
+        control: all([
+            Control::PassedThrough(VolumeName::Data, State::Shrinking),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+            Control::InstancesReplaced(replaced(topology)),
+            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+            Control::QuietAtTheEnd,
+        ]),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    }
+}
+
+/// The join trap (experiments E4, E8): while a copy's Job is unfinished CloudNativePG makes no other pod, not even the
+/// primary's. The Job is deleted, so that everybody is back while the storage still makes no volume for the copy.
+pub(in crate::catalogue) fn primary_lost(topology: Topology, gate: Gate) -> Made {
+    let title = "The primary is lost while an instance joins: all are back before the join can go on";
+    let strikes = vec![
+        strike(Strike::FailOver),
+        until(Fact::Serving, Wait::Recovery),
+        until(Fact::Ready(topology.instances()), Wait::Recovery),
+    ];
+    let promotions = if topology == Topology::T1 { (1, 1) } else { (1, 3) };
+    Ok(Struck::new("shrink_primary_lost_in_join", title, topology, strikes, promotions).at(gate))
+}
+
+/// The primary is lost just after CloudNativePG was told to make a replica anew, and elects that very one: its election
+/// asks for no mark, and an instance that keeps it is deleted at its next demotion (experiments E3, E4).
+pub(in crate::catalogue) fn marked_is_elected(topology: Topology) -> Cell {
+    let id = "shrink_annotated_primary";
+    // Elected is the first by name: pg-2, which is the last replica to be made anew.
+    let marks = match topology {
+        Topology::T1 => return blank(id, topology, "a single instance is not made anew: no pod is marked"),
+        Topology::T2 => 1,
+        Topology::T3 => 2,
+    };
+    let mut script = large();
+    script.extend([
+        begun(),
+        until(Fact::Condemned(marks), Wait::Shrink),
+        strike(Strike::FailOver),
+        until(Fact::Serving, Wait::Recovery),
+        done(),
+        rest(Wait::Recovery),
+    ]);
+    let expect = Expect {
+        functional: all([
+            Functional::Healthy,
+            Functional::PromotionsBetween(1, 3),
+            Functional::Instances(topology.instances()),
+        ]),
+        storage: all([
+            Storage::EveryClaimRequests(VolumeName::Data, GI_1),
+            Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
+        ]),
+        data: data(),
+        control: all([
+            Control::PassedThrough(VolumeName::Data, State::Shrinking),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+            Control::InstancesReplacedBetween(1, replaced(topology)),
+            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+            Control::QuietAtTheEnd,
+        ]),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let title = "A replica that was to be made anew is elected primary: it is spared until another one is";
+    cell(id, title, fixture(topology), script, expect)
+}
