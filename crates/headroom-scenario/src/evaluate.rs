@@ -90,12 +90,7 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             let calm = Duration::from_millis(view.now_ms.saturating_sub(view.disturbed_ms));
             require(calm >= *least, || format!("{} of {} s have passed", calm.as_secs(), least.as_secs()))
         }
-        Fact::Ready(least) => {
-            let ready = view.pods.values().filter(|pod| pod.ready && !pod.terminating).count();
-            require(u32::try_from(ready).is_ok_and(|ready| ready >= *least), || {
-                format!("{ready} of {least} instances are ready")
-            })
-        }
+        Fact::Ready(least) => ready(view, *least),
         Fact::Condemned(least) => require(view.condemned >= *least, || {
             format!("{} of {least} instances are to be made anew", view.condemned)
         }),
@@ -109,6 +104,13 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
 
 fn require(held: bool, still: impl FnOnce() -> String) -> Result<(), String> {
     if held { Ok(()) } else { Err(still()) }
+}
+
+fn ready(view: &View, least: u32) -> Result<(), String> {
+    let ready = view.pods.values().filter(|pod| pod.ready && !pod.terminating).count();
+    require(u32::try_from(ready).is_ok_and(|ready| ready >= least), || {
+        format!("{ready} of {least} instances are ready")
+    })
 }
 
 fn held(view: &View, gate: Gate) -> Result<(), String> {

@@ -43,8 +43,8 @@ where
     K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>,
     K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
 {
-    // Whoever installed them from another checkout: these are the rights that this one needs.
-    let params = PatchParams::apply("headroom-e2e").force();
+    // Where somebody installed them from another checkout, the refusal names whose and which rights differ.
+    let params = PatchParams::apply("headroom-e2e");
     let applied =
         Api::<K>::all(client.clone()).patch(&object.name_any(), &params, &Patch::Apply(object)).await;
     applied.map(drop).map_err(|error| failed(DOING, &error))

@@ -226,7 +226,7 @@ impl Fnv {
             Strike::Drain(who) => self.tag(4).who(*who),
             Strike::CordonAll => self.byte(5),
             Strike::Change(act) => self.tag(6).act(act),
-            Strike::Cordon(who) => self.tag(7).who(*who),
+            Strike::Cordon(who) => self.tag(8).who(*who),
         }
     }
 
