@@ -49,17 +49,33 @@ impl Writer {
     }
 }
 
-/// Writes from number `$1` on, a row each `$2` seconds, and says of each how it went.
+/// Writes from number `$1` on, a row each `$2` seconds, and says of each how it went. One session is kept for as long as it
+/// lasts: a new one for each row costs the server more than the row. One that does not answer for long is given up.
 const SCRIPT: &str = r#"
 n=$1
+trap '' PIPE
+pipes=$(mktemp -d)
+mkfifo "$pipes/in" "$pipes/out"
+exec {never}<> <(:)
 while :; do
-  if out=$(psql -qAtX -v ON_ERROR_STOP=1 -c "insert into ledger (n) values ($n)" 2>&1); then
-    echo "ack $n"
-  else
-    case "$out" in *"No space left"*) echo "full $n" ;; *) echo "lost $n" ;; esac
-  fi
+  psql -qAtX -v ON_ERROR_STOP=1 <"$pipes/in" >"$pipes/out" 2>&1 &
+  session=$!
+  exec {to}>"$pipes/in" {from}<"$pipes/out"
+  while answer=
+    printf "insert into ledger (n) values (%d) returning 'ack ' || n;\n" "$n" >&"$to" 2>/dev/null &&
+    read -r -t 15 -u "$from" answer && [ "$answer" = "ack $n" ]
+  do
+    echo "$answer"
+    n=$((n + 1))
+    read -r -t "$2" -u "$never"
+  done
+  exec {to}>&-
+  kill "$session" 2>/dev/null
+  case "$answer$(cat <&"$from")" in *"No space left"*) echo "full $n" ;; *) echo "lost $n" ;; esac
+  exec {from}<&-
+  wait "$session"
   n=$((n + 1))
-  sleep "$2"
+  read -r -t "$2" -u "$never"
 done
 "#;
 
