@@ -60,13 +60,23 @@ impl Gates {
     pub(crate) fn clear(&self) -> Result<(), WorldError> {
         let doing = "clear the gates of an earlier run";
         let left = self.client.list().map_err(|error| failed(doing, &error))?;
-        left.iter().filter(|gate| self.claims.contains(&gate.volume)).try_for_each(|gate| match gate.kind {
-            Kind::Hold => {
-                let ended = self.client.release(gate.step, &gate.volume);
-                ended.map(drop).map_err(|error| failed(doing, &error))
+        // Every node's driver lists its own; what is ended is ended on all of them.
+        let mut ended = Vec::new();
+        for gate in left.iter().filter(|gate| self.claims.contains(&gate.volume)) {
+            let this = (gate.kind, gate.step, &gate.volume);
+            if ended.contains(&this) {
+                continue;
             }
-            Kind::Fail => self.fail(gate.step, &gate.volume, Some(0)),
-        })
+            match gate.kind {
+                Kind::Hold => {
+                    let released = self.client.release(gate.step, &gate.volume);
+                    released.map(drop).map_err(|error| failed(doing, &error))?;
+                }
+                Kind::Fail => self.fail(gate.step, &gate.volume, Some(0))?,
+            }
+            ended.push(this);
+        }
+        Ok(())
     }
 
     /// Refuses that many further calls of a step, or all. None ends a refusal: it replaces the one before.
