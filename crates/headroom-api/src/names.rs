@@ -156,10 +156,16 @@ words!(
         BackupRunning => "BackupRunning",
         /// WAL archiving fails, and a shrink waits for it.
         ArchivingBroken => "ArchivingBroken",
+        /// A PodDisruptionBudget allows no disruption.
+        DisruptionForbidden => "DisruptionForbidden",
+        /// The old primary of a single instance has not come back yet.
+        OldPrimaryNotReady => "OldPrimaryNotReady",
         /// New replicas are made from snapshots.
         ReplicasComeFromSnapshots => "ReplicasComeFromSnapshots",
         /// A claim that headroom does not size would be born smaller.
         NewClaimsTooSmall => "NewClaimsTooSmall",
+        /// With a parameter of the Cluster CNPG accepts no second instance.
+        ParameterForbidsReplicas => "ParameterForbidsReplicas",
         /// No replica follows closely enough.
         ReplicaBehind => "ReplicaBehind",
         /// How fast WAL is written is being measured.
@@ -192,6 +198,8 @@ words!(
         ShrinkCompleted => "ShrinkCompleted",
         /// A shrink has turned back.
         ShrinkTurnedBack => "ShrinkTurnedBack",
+        /// CNPG waits for a Job that waits for the primary, whose pod is gone.
+        JoinTrapped => "JoinTrapped",
         /// The second opinion refused the plan.
         PlanRefused => "PlanRefused",
         /// Nothing is known yet.
@@ -317,8 +325,11 @@ impl From<&ShrinkReason> for ReasonName {
             ShrinkReason::NodeCordoned(_) => Self::NodeCordoned,
             ShrinkReason::BackupRunning => Self::BackupRunning,
             ShrinkReason::ArchiverFailing => Self::ArchivingBroken,
+            ShrinkReason::DisruptionForbidden(_) => Self::DisruptionForbidden,
+            ShrinkReason::OldPrimaryNotReady { .. } => Self::OldPrimaryNotReady,
             ShrinkReason::FromSnapshots => Self::ReplicasComeFromSnapshots,
             ShrinkReason::BornSmaller(_) => Self::NewClaimsTooSmall,
+            ShrinkReason::SingleOnly(_) => Self::ParameterForbidsReplicas,
             ShrinkReason::Behind(_) => Self::ReplicaBehind,
             ShrinkReason::MeasuringWal => Self::MeasuringWal,
             ShrinkReason::Busy => Self::GrowthFirst,

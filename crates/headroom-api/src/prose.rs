@@ -215,6 +215,16 @@ pub fn plan_refused(codes: &[&str]) -> String {
     )
 }
 
+/// The join trap, and the way out of it.
+pub fn join_trapped(primary: &InstanceName, joining: &InstanceName) -> String {
+    format!(
+        "outage: the pod of the primary {primary} is gone, CloudNativePG recreates no pod before the Job that makes \
+         {joining} has ended, and that Job waits for the primary. Delete the Job, which holds no data: `kubectl delete job \
+         {joining}-join` (`kubectl get jobs` shows another name where replicas come from snapshots); CloudNativePG then \
+         brings the primary back and makes the Job again. headroom did not ask for this instance and touches nothing"
+    )
+}
+
 /// A growth was started.
 pub fn growth_started(name: &VolumeName, cause: Cause, from: Bytes, to: Bytes) -> String {
     match cause {

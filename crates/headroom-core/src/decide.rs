@@ -20,6 +20,7 @@ mod remember;
 mod repair;
 mod shrink;
 mod size;
+mod trap;
 mod volume;
 mod wal;
 mod walfault;
@@ -169,14 +170,21 @@ fn actions(
 fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -> Decision {
     let Parts { after, decided, actions, rest, passed } = parts;
     let runs = after.shrink.is_some();
+    let trapped = trap::trapped(seen).filter(|_| !runs && rest.is_none());
+    let trap_edge = trapped.as_ref().map(|trap| trap.since);
     let cluster = match (&rest, policy.mode) {
+        (None, _) if trap_edge.is_some_and(|since| since <= now) => trap::verdict(trapped),
         (Some((verdict, _, _)), _) => verdict.clone(),
         (None, Mode::Advise) => ClusterVerdict::Advising,
         (None, Mode::Apply | Mode::Paused) => ClusterVerdict::Fine,
     };
     let wal_edges = wal::edges(seen);
-    let edges =
-        decided.values().flat_map(|volume| volume.edges.iter().copied()).chain(wal_edges).chain(passed.edges);
+    let edges = decided
+        .values()
+        .flat_map(|volume| volume.edges.iter().copied())
+        .chain(wal_edges)
+        .chain(passed.edges)
+        .chain(trap_edge);
     let wal = wal::report(seen, now);
     let wal_need = if rest.is_some() { None } else { wal::need(seen, wal.as_ref(), now) };
     let needs = decided.values().filter_map(|volume| volume.need).chain(wal_need).chain(passed.need).min();

@@ -10,7 +10,7 @@ use crate::{
     window::Windows,
 };
 
-pub use survey::{JobSeen, ReplicationSeen, Survey, SurveySeen};
+pub use survey::{BudgetSeen, JobSeen, ReplicationSeen, Survey, SurveySeen};
 
 mod survey;
 
@@ -106,12 +106,31 @@ pub struct Conduct {
     pub snapshots: bool,
     /// Standbys that every commit waits for (`postgresql.synchronous.number`).
     pub synchronous: u32,
+    /// A parameter with which CNPG accepts a single instance only. Its webhook does not see the scale subresource; with
+    /// one instance more CNPG calls the definition invalid and repairs nothing any more (experiments S2).
+    pub single_only: Option<SingleOnly>,
+}
+
+/// A PostgreSQL parameter that CNPG refuses where there is more than one instance (S: `cluster_webhook.go`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SingleOnly {
+    /// `wal_log_hints: off`.
+    WalLogHints,
+    /// `wal_level: minimal`.
+    WalLevel,
 }
 
 impl Conduct {
     /// CNPG's defaults.
     pub const fn plain() -> Self {
-        Self { supervised: false, maintained: false, follows: false, snapshots: false, synchronous: 0 }
+        Self {
+            supervised: false,
+            maintained: false,
+            follows: false,
+            snapshots: false,
+            synchronous: 0,
+            single_only: None,
+        }
     }
 }
 
@@ -191,6 +210,8 @@ pub struct PodSeen {
     pub address: Option<Text>,
     /// The Ready condition.
     pub ready: bool,
+    /// Since when that is not True (its `lastTransitionTime`); `None` while it is, or where that is not said.
+    pub unready_since: Option<Timestamp>,
     /// It has a deletion timestamp.
     pub terminating: bool,
     /// Container `postgres`.

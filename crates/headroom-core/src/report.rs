@@ -41,6 +41,14 @@ pub enum ClusterVerdict {
     Advising,
     /// The object is being deleted and headroom lets go of the Cluster.
     Releasing,
+    /// The join trap in a join that is not ours: CNPG recreates no pod, not even the primary's, while a Job that makes
+    /// an instance is unfinished, and that Job waits for the primary (experiments E4, E8).
+    JoinTrapped {
+        /// The primary, without a pod.
+        primary: InstanceName,
+        /// The instance that is being made.
+        joining: InstanceName,
+    },
     /// The second opinion refused the plan; its finding codes.
     PlanRefused(Vec<&'static str>),
 }

@@ -210,7 +210,8 @@ fn refusal(verdict: &Verdict) -> Option<NoteKind> {
             | ClusterVerdict::Suspended(_)
             | ClusterVerdict::Paused
             | ClusterVerdict::Advising
-            | ClusterVerdict::Releasing => None,
+            | ClusterVerdict::Releasing
+            | ClusterVerdict::JoinTrapped { .. } => None,
         },
     }
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod bodies;
+mod budgets;
 mod call;
 mod plan;
 mod refusal;
@@ -15,7 +16,7 @@ mod summary;
 
 use std::time::Duration;
 
-use headroom_core::{Timestamp, names::NodeName, observation::Survey};
+use headroom_core::{Timestamp, observation::Survey};
 use headroom_engine::{Request, Response};
 
 pub use answer::answer;
@@ -55,18 +56,9 @@ impl Executor {
                     futures::future::join(futures::future::join_all(reads), futures::future::join_all(asks))
                         .await;
                 let facts = replace::surveyed(&key, &outcomes);
-                Response::Survey(facts.map(|(jobs, nodes, backup_running)| {
-                    Survey {
-                        jobs,
-                        cordoned: nodes.iter().map(|node| NodeName::from(node.as_str())).collect(),
-                        backup_running,
-                        replication: instances
-                            .into_iter()
-                            .zip(replies)
-                            .filter_map(|((name, _), reply)| Some((name, reply?)))
-                            .collect(),
-                    }
-                }))
+                let instances = instances.into_iter().zip(replies);
+                let replication = instances.filter_map(|((name, _), reply)| Some((name, reply?))).collect();
+                Response::Survey(facts.map(|facts| Survey { replication, ..facts }))
             }
             Plan::Write(call, expects) => {
                 let outcome = send(&self.client, call, LIMIT).await;

@@ -3,7 +3,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "each row of the table makes a cell or says why there is none")]
 
 use crate::{Topology, scenario::Cell};
-use gated::{COPIES, EVERY, Gated, SHRINK, STORAGE, SURGED, SURGES, UNTIL_SMALL};
+use gated::{COPIES, EVERY, Gated, LOWERS, SHRINK, STORAGE, SURGED, UNTIL_SMALL};
 
 mod common;
 mod gated;
@@ -42,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 65] = [
+const ROWS: [Row; 68] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -85,6 +85,9 @@ const ROWS: [Row; 65] = [
     Row::Plain(shrink::again),
     Row::Plain(shrink::tablespace),
     Row::Plain(shrink::wal),
+    Row::Plain(shrink::without_hints),
+    Row::Plain(shrink::disruptions_forbidden),
+    gated("shrink_old_primary_broken", LOWERS, shrink::old_primary_broken),
     Row::Plain(shrink::born_too_small),
     Row::Plain(shrink::fails),
     Row::Plain(shrink::given_up),
@@ -101,7 +104,7 @@ const ROWS: [Row; 65] = [
     gated("shrink_operator_killed", SHRINK, shrink::killed),
     gated("shrink_cnpg_away", SHRINK, shrink::reconciliation_off),
     gated("shrink_surge_reverted", SURGED, shrink::reverted),
-    gated("shrink_unschedulable", SURGES, shrink::unschedulable),
+    gated("shrink_unschedulable", COPIES, shrink::unschedulable),
     gated("shrink_node_cordoned", SHRINK, shrink::cordoned),
     gated("shrink_node_drained", SHRINK, shrink::drained),
     gated("shrink_backup_running", SHRINK, shrink::backed_up),

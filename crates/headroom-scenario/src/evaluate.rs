@@ -90,7 +90,8 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             let calm = Duration::from_millis(view.now_ms.saturating_sub(view.disturbed_ms));
             require(calm >= *least, || format!("{} of {} s have passed", calm.as_secs(), least.as_secs()))
         }
-        Fact::Ready(least) => ready(view, *least),
+        Fact::Ready(least) => ready(view, *least, u32::MAX),
+        Fact::ReadyAtMost(most) => ready(view, 0, *most),
         Fact::Condemned(least) => require(view.condemned >= *least, || {
             format!("{} of {least} instances are to be made anew", view.condemned)
         }),
@@ -106,11 +107,10 @@ fn require(held: bool, still: impl FnOnce() -> String) -> Result<(), String> {
     if held { Ok(()) } else { Err(still()) }
 }
 
-fn ready(view: &View, least: u32) -> Result<(), String> {
+fn ready(view: &View, least: u32, most: u32) -> Result<(), String> {
     let ready = view.pods.values().filter(|pod| pod.ready && !pod.terminating).count();
-    require(u32::try_from(ready).is_ok_and(|ready| ready >= least), || {
-        format!("{ready} of {least} instances are ready")
-    })
+    let between = u32::try_from(ready).is_ok_and(|ready| (least..=most).contains(&ready));
+    require(between, || format!("{ready} instances are ready"))
 }
 
 fn held(view: &View, gate: Gate) -> Result<(), String> {

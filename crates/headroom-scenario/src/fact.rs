@@ -86,6 +86,8 @@ pub enum Fact {
     Calm(Duration),
     /// At least this many instances are ready now.
     Ready(u32),
+    /// At most this many instances are ready now.
+    ReadyAtMost(u32),
     /// The operator has had at least this many instances made anew, those included that CNPG has not begun with.
     Condemned(u32),
     /// All of these.

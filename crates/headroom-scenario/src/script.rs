@@ -92,6 +92,11 @@ pub enum Act {
     },
     /// Set `imageName` of the Cluster to another image of the same PostgreSQL version: CNPG rolls the instances.
     UpgradeImage,
+    /// Set the PostgreSQL parameter `wal_log_hints` in the Cluster: with `off` CNPG accepts a single instance only.
+    WalLogHints {
+        /// `on` or `off`.
+        on: bool,
+    },
     /// Set or remove the annotation `cnpg.io/reconciliationLoop: disabled` of the Cluster.
     Reconciliation {
         /// Whether CNPG acts on the Cluster.
@@ -111,6 +116,11 @@ pub enum Act {
     CreateStorage,
     /// Let every node take pods again.
     Uncordon,
+    /// Create or delete a PodDisruptionBudget `keep` with `maxUnavailable: 0` over all instances of the Cluster.
+    ForbidDisruptions {
+        /// Whether it is there.
+        on: bool,
+    },
     /// From now on the storage refuses every growth for a limit of its own (gRPC `RESOURCE_EXHAUSTED`), or no longer.
     ProviderLimit {
         /// Whether it refuses.
@@ -159,6 +169,8 @@ pub enum Strike {
     Cordon(Who),
     /// Cordon every node: no new pod finds a place.
     CordonAll,
+    /// Damage the data directory of this member: its server ends and never starts again.
+    BreakData(Who),
     /// An act that strikes at the gate: a spec change, a Backup, a scale-up.
     Change(Act),
 }
@@ -174,7 +186,8 @@ impl Strike {
             | Self::FailOver
             | Self::Drain(_)
             | Self::Cordon(_)
-            | Self::CordonAll => None,
+            | Self::CordonAll
+            | Self::BreakData(_) => None,
         }
     }
 
@@ -183,7 +196,7 @@ impl Strike {
         match self {
             Self::KillOperator => Shared::Operator,
             Self::Drain(_) | Self::Cordon(_) | Self::CordonAll => Shared::Nodes,
-            Self::DeletePod(_) | Self::SwitchOver | Self::FailOver => Shared::Nothing,
+            Self::DeletePod(_) | Self::SwitchOver | Self::FailOver | Self::BreakData(_) => Shared::Nothing,
             Self::Change(act) => act.touches(),
         }
     }
@@ -211,6 +224,8 @@ impl Act {
             | Self::CreateStorage
             | Self::ProviderLimit { .. }
             | Self::PassTime(_)
+            | Self::WalLogHints { .. }
+            | Self::ForbidDisruptions { .. }
             | Self::Verify => Shared::Nothing,
         }
     }

@@ -196,6 +196,8 @@ fn acted(act: &Act) -> String {
         | Act::SetPolicy(_)
         | Act::SetClusterSize { .. }
         | Act::UpgradeImage
+        | Act::WalLogHints { .. }
+        | Act::ForbidDisruptions { .. }
         | Act::Reconciliation { .. }
         | Act::StartBackup
         | Act::Restore { .. }

@@ -266,6 +266,7 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::Serving
         | Fact::Calm(_)
         | Fact::Ready(_)
+        | Fact::ReadyAtMost(_)
         | Fact::All(_) => Class::Functional,
     }
 }

@@ -117,6 +117,13 @@ impl fmt::Display for Act {
                 write!(f, "set the size of {volume} in the Cluster to {size}")
             }
             Self::UpgradeImage => f.write_str("set another imageName"),
+            Self::ForbidDisruptions { on: true } => {
+                f.write_str("create a PodDisruptionBudget that allows no disruption")
+            }
+            Self::ForbidDisruptions { on: false } => f.write_str("delete that PodDisruptionBudget"),
+            Self::WalLogHints { on } => {
+                write!(f, "set wal_log_hints to {} in the Cluster", if *on { "on" } else { "off" })
+            }
             Self::Reconciliation { enabled: true } => {
                 f.write_str("let CloudNativePG act on the Cluster again")
             }
@@ -165,6 +172,7 @@ impl fmt::Display for Strike {
             Self::Drain(who) => write!(f, "drain the node of {who}"),
             Self::Cordon(who) => write!(f, "cordon the node of {who}"),
             Self::CordonAll => f.write_str("cordon all nodes"),
+            Self::BreakData(who) => write!(f, "damage the data directory of {who}"),
             Self::Change(act) => act.fmt(f),
         }
     }

@@ -67,6 +67,7 @@ pub(crate) enum Ev {
     BackOff(Name, u64),
     Stopped(Name, u64),
     Removed(Name, u64),
+    Delete(Name, u64),
     Measure(Name, u64),
     JobPod(Name),
     JobEnd(Name, u64, i32),
@@ -139,6 +140,8 @@ pub struct Model {
     cnpg_back_at: Millis,
     /// Nodes that take no new pods.
     pub(crate) cordoned: BTreeSet<Name>,
+    /// A PodDisruptionBudget of somebody's, `keep`, with `maxUnavailable: 0` over all instances.
+    pub(crate) disruptions_forbidden: bool,
     /// Pods that a drain waits for, by node.
     draining: BTreeMap<Name, BTreeSet<u64>>,
     backups: BTreeMap<Name, Backup>,
@@ -174,6 +177,7 @@ impl Model {
             provider_limit: false,
             cnpg_back_at: 0,
             cordoned: BTreeSet::new(),
+            disruptions_forbidden: false,
             draining: BTreeMap::new(),
             backups: BTreeMap::new(),
             snapshots: BTreeMap::new(),
@@ -362,6 +366,7 @@ impl Model {
             | Ev::BackOff(name, uid)
             | Ev::Stopped(name, uid)
             | Ev::Removed(name, uid)
+            | Ev::Delete(name, uid)
             | Ev::Measure(name, uid)
             | Ev::JobEnd(name, uid, _)
             | Ev::JobPodDone(name, uid, _)
@@ -401,6 +406,7 @@ impl Model {
             Ev::BackOff(name, _) => self.back_off(&name),
             Ev::Stopped(name, uid) => self.stopped(&name, uid),
             Ev::Removed(name, _) => self.removed(&name),
+            Ev::Delete(name, _) => self.delete_pod(&name),
             Ev::Measure(name, uid) => self.measure(&name, uid),
             Ev::JobPod(name) => self.create_job_pod(&name),
             Ev::JobEnd(name, uid, code) => self.job_end(&name, uid, code),

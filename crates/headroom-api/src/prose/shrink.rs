@@ -2,6 +2,7 @@
 
 use headroom_core::{
     Bytes,
+    observation::SingleOnly,
     record::TurnedBack,
     report::{ShrinkReason, State, Unhealthy, VolumeReport},
 };
@@ -12,7 +13,9 @@ use crate::time::to_text;
 /// How a volume stands whose shrink does or waits for this.
 pub(super) fn standing(reason: &ShrinkReason) -> Standing {
     match reason {
-        ShrinkReason::SurgeReverted { .. } | ShrinkReason::PromoteByHand(_) => Standing::Stalled,
+        ShrinkReason::SurgeReverted { .. } | ShrinkReason::PromoteByHand(_) | ShrinkReason::SingleOnly(_) => {
+            Standing::Stalled
+        }
         ShrinkReason::Advised
         | ShrinkReason::WindowTooShort { .. }
         | ShrinkReason::Rests { .. }
@@ -24,6 +27,8 @@ pub(super) fn standing(reason: &ShrinkReason) -> Standing {
         | ShrinkReason::NodeCordoned(_)
         | ShrinkReason::BackupRunning
         | ShrinkReason::ArchiverFailing
+        | ShrinkReason::DisruptionForbidden(_)
+        | ShrinkReason::OldPrimaryNotReady { .. }
         | ShrinkReason::FromSnapshots
         | ShrinkReason::BornSmaller(_)
         | ShrinkReason::Behind(_)
@@ -40,7 +45,14 @@ pub(super) fn standing(reason: &ShrinkReason) -> Standing {
     }
 }
 
-const FACTS_UNKNOWN: &str = "Jobs, nodes, Backups or the instances' status endpoints cannot be read: see that headroom's account has \
+const NEEDS_SURGE: &str =
+    "without a further instance too few replicas would remain: set shrink.surge to Auto, or add an instance";
+const NEEDS_CONSENT: &str = "a single instance cannot shrink without a switchover, a write outage of some seconds: set \
+     shrink.allowSwitchoverOnSingleInstance to true to accept it";
+const ARCHIVER_FAILING: &str = "WAL archiving fails, and an old primary would not come back before it has archived what it has: repair the \
+     archive";
+const COPYING: &str = "CloudNativePG makes an instance, which copies the primary; the copy may wait some minutes for a checkpoint";
+const FACTS_UNKNOWN: &str = "Jobs, nodes, Backups, PodDisruptionBudgets or the instances' status endpoints cannot be read: see that headroom's account has \
      the role headroom-shrink and that port 8000 of the instances can be reached";
 const FROM_SNAPSHOTS: &str = "backups by volume snapshot are set up, and CloudNativePG makes new replicas from the newest snapshot, which \
      is larger than the target: this version does not shrink such a Cluster";
@@ -63,13 +75,8 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
             "the last shrink was less than seven days ago; the next one begins after {}",
             to_text(*until)
         )),
-        ShrinkReason::NeedsSurge => waits(
-            "without a further instance too few replicas would remain: set shrink.surge to Auto, or add an instance",
-        ),
-        ShrinkReason::NeedsConsent => waits(
-            "a single instance cannot shrink without a switchover, a write outage of some seconds: set \
-             shrink.allowSwitchoverOnSingleInstance to true to accept it",
-        ),
+        ShrinkReason::NeedsSurge => waits(NEEDS_SURGE),
+        ShrinkReason::NeedsConsent => waits(NEEDS_CONSENT),
         ShrinkReason::PromoteByHand(instance) => waits(&format!(
             "primaryUpdateStrategy is supervised: run `kubectl cnpg promote` for {instance}, then it goes on"
         )),
@@ -80,12 +87,21 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
             waits(&format!("node {node} is cordoned; it goes on when it is not"))
         }
         ShrinkReason::BackupRunning => waits("a Backup runs; it goes on when that has ended"),
-        ShrinkReason::ArchiverFailing => waits("WAL archiving fails: repair the archive"),
+        ShrinkReason::ArchiverFailing => waits(ARCHIVER_FAILING),
+        ShrinkReason::DisruptionForbidden(budget) => waits(&format!(
+            "PodDisruptionBudget {budget} allows no disruption: loosen it, or wait until it does"
+        )),
+        ShrinkReason::OldPrimaryNotReady { instance, until } => waits(&format!(
+            "{instance}, the old primary, is not ready after the switchover; if it is still not at {}, it is removed with \
+             its claims, as its successor holds everything",
+            to_text(*until)
+        )),
         ShrinkReason::FromSnapshots => waits(FROM_SNAPSHOTS),
         ShrinkReason::BornSmaller(volume) => waits(&format!(
             "claims of {volume} are larger than the Cluster's spec says, and new ones would be born smaller: raise that \
              size in the Cluster first"
         )),
+        ShrinkReason::SingleOnly(parameter) => waits(&single_only(*parameter)),
         ShrinkReason::Behind(instance) => waits(&format!(
             "{instance} does not stream, or is more than one WAL segment behind; it goes on when it has caught up"
         )),
@@ -103,9 +119,7 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
         )),
         ShrinkReason::AddingInstance => does("a further instance is added, so that redundancy stays"),
         ShrinkReason::Replacing(instance) => does(&format!("{instance} is replaced")),
-        ShrinkReason::Copying => does(
-            "CloudNativePG makes an instance, which copies the primary; the copy may wait some minutes for a checkpoint",
-        ),
+        ShrinkReason::Copying => does(COPYING),
         ShrinkReason::SwitchingOver(instance) => does(&format!("{instance} becomes primary")),
         ShrinkReason::RemovingInstance => does("the number of instances is restored"),
         ShrinkReason::TurningBack(why) => {
@@ -119,6 +133,17 @@ pub(super) fn plan(to: Bytes, copies: u32, bytes: Bytes, minutes: u32, saving: B
     format!(
         "shrinking to {to} would copy the database {copies} times, {bytes} in all, in about {minutes} minutes, with one \
          switchover; it saves {saving} over all instances"
+    )
+}
+
+fn single_only(parameter: SingleOnly) -> String {
+    let (wrong, right) = match parameter {
+        SingleOnly::WalLogHints => ("wal_log_hints is off", "set it to on"),
+        SingleOnly::WalLevel => ("wal_level is minimal", "set it to replica or logical"),
+    };
+    format!(
+        "{wrong} in the Cluster's postgresql.parameters, with which CloudNativePG accepts a single instance only: \
+         {right} (the server restarts), then it goes on"
     )
 }
 

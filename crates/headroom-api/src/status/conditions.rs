@@ -124,6 +124,9 @@ fn summary(report: &Report) -> Summary {
         }
         ClusterVerdict::Paused => plain(Standing::LeftAlone, ReasonName::Paused, prose::paused(volumes)),
         ClusterVerdict::Releasing => plain(Standing::Progressing, ReasonName::Releasing, prose::releasing()),
+        ClusterVerdict::JoinTrapped { primary, joining } => {
+            plain(Standing::Stalled, ReasonName::JoinTrapped, prose::join_trapped(primary, joining))
+        }
         ClusterVerdict::PlanRefused(codes) => {
             plain(Standing::Stalled, ReasonName::PlanRefused, prose::plan_refused(codes))
         }

@@ -92,6 +92,8 @@ fn the_verdict_on_the_cluster_comes_before_that_on_volumes() {
         "ReconciliationDisabled",
     );
     check_cluster(ClusterVerdict::PlanRefused(vec!["NoIntent"]), canary(), STALLED, "PlanRefused");
+    let trapped = ClusterVerdict::JoinTrapped { primary: pg(), joining: "pg-2".into() };
+    check_cluster(trapped, canary(), STALLED, "JoinTrapped");
     check_cluster(ClusterVerdict::Advising, canary(), LEFT, "Advising");
     check_cluster(ClusterVerdict::Advising, Reason::LimitReached, STALLED, "LimitReached");
 }

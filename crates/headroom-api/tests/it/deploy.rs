@@ -163,6 +163,7 @@ fn what_a_shrink_may_do_is_a_role_of_its_own() {
         "list backups.postgresql.cnpg.io",
         "list jobs.batch",
         "list nodes.",
+        "list poddisruptionbudgets.policy",
         "patch clusters/scale.postgresql.cnpg.io",
         "patch clusters/status.postgresql.cnpg.io",
         "patch pods.",

@@ -6,7 +6,7 @@ use headroom_core::{
     Bytes, Percent, Record, Report, Timestamp,
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     names::{InstanceName, NodeName, TablespaceName, Text, Uid, VolumeName},
-    observation::{ObstacleCause, Suspension},
+    observation::{ObstacleCause, SingleOnly, Suspension},
     record::{
         Condemned, Course, Growth, MemberRecord, Shrink, ShrinkSizes, Surging, TurnedBack, VolumeRecord,
     },
@@ -112,8 +112,12 @@ fn shrink_reasons() -> Vec<ShrinkReason> {
         ShrinkReason::NodeCordoned(NodeName::from("node-1")),
         ShrinkReason::BackupRunning,
         ShrinkReason::ArchiverFailing,
+        ShrinkReason::DisruptionForbidden("quorum".into()),
+        ShrinkReason::OldPrimaryNotReady { instance: pg(), until: Timestamp::from_unix(1_795_402_800) },
         ShrinkReason::FromSnapshots,
         ShrinkReason::BornSmaller(VolumeName::Wal),
+        ShrinkReason::SingleOnly(SingleOnly::WalLogHints),
+        ShrinkReason::SingleOnly(SingleOnly::WalLevel),
         ShrinkReason::Behind(pg()),
         ShrinkReason::MeasuringWal,
         ShrinkReason::Busy,
@@ -335,6 +339,7 @@ fn verdict() -> impl Strategy<Value = ClusterVerdict> {
         1 => Just(ClusterVerdict::Paused),
         1 => Just(ClusterVerdict::Advising),
         1 => Just(ClusterVerdict::Releasing),
+        1 => Just(ClusterVerdict::JoinTrapped { primary: "pg-1".into(), joining: "pg-2".into() }),
         1 => Just(ClusterVerdict::PlanRefused(vec!["TargetAboveCeiling", "NoIntent"])),
     ]
 }

@@ -2,10 +2,12 @@
 //! step is a predicate of what is observed, so that a process that starts anew goes on where the Cluster is.
 
 mod begin;
+mod facts;
 mod fit;
 mod guard;
 mod health;
 pub(super) mod offer;
+mod old;
 mod steps;
 
 pub(super) use begin::plans;
@@ -18,7 +20,7 @@ use crate::{
     action::Withdraw,
     decision::Need,
     names::VolumeName,
-    observation::Mark,
+    observation::{Mark, MemberSeen},
     policy::Mode,
     record::{Course, Shrink},
     report::{Reason, State},
@@ -71,7 +73,11 @@ pub(super) fn pass(scene: &Scene<'_>, record: &mut Record, numbers: &mut Numbers
     passed.need = fit::fit(scene, record);
     if let Some(shrink) = &mut record.shrink {
         if steps::must_spare(scene, shrink) {
-            shrink.condemned = None;
+            // Claims, pods and Cluster are told by watches of their own: that CNPG has not begun is known of one moment only.
+            match scene.seen.quorum(scene.now) {
+                Some(_) => shrink.condemned = None,
+                None => passed.need = passed.need.or(Some(Need::Quorum)),
+            }
         } else if before.shrink.as_ref() == Some(&*shrink) && passed.need.is_none() {
             shrink.condemned = steps::condemn(scene, shrink).or(shrink.condemned.take());
         }
@@ -99,7 +105,10 @@ pub(super) fn rest(scene: &Scene<'_>, record: &mut Record) -> Passed {
 /// is primary now (experiments E3).
 fn withdrawals(seen: &Observation, shrink: Option<&Shrink>) -> Vec<Action> {
     let condemned = shrink.and_then(|shrink| shrink.condemned.as_ref());
-    let pods = seen.members.iter().filter_map(|(name, member)| Some((name, member.pod.as_ref()?)));
+    // What CNPG has begun with goes to its end: without its claims the pod would be Pending for ever (experiments E5).
+    let whole = |member: &MemberSeen| !member.claims.values().any(|claim| claim.terminating);
+    let members = seen.members.iter().filter(|(_, member)| whole(member));
+    let pods = members.filter_map(|(name, member)| Some((name, member.pod.as_ref()?)));
     pods.filter(|(_, pod)| pod.mark == Mark::Ours && !pod.terminating)
         .filter(|(_, pod)| condemned.is_none_or(|condemned| condemned.pod != pod.id.uid))
         .map(|(name, pod)| {

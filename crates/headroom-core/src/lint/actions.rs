@@ -21,7 +21,11 @@ pub(super) fn check(case: &mut Case<'_>) {
         let allowed = match action {
             Action::Resize(_) | Action::AddFinalizer(..) => !resting,
             Action::RaiseClusterSizes(_) => !resting || deleting && case.policy.mode != Mode::Advise,
-            Action::RemoveFinalizer(..) => deleting && decision.record.shrink.is_none(),
+            // A shrink is ended first, where it may be: an object must not stay for ever because nothing may be changed.
+            Action::RemoveFinalizer(..) => {
+                let open = case.policy.mode == Mode::Apply && !suspended;
+                deleting && !(open && decision.record.shrink.is_some())
+            }
             // Taking a mark off makes a Cluster that is left alone safe to leave.
             Action::Withdraw(_) => true,
             Action::Destroy(_)

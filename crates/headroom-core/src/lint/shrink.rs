@@ -3,6 +3,8 @@
 
 use alloc::collections::BTreeSet;
 
+mod leave;
+
 use super::Case;
 use crate::{
     Action, Bytes,
@@ -51,9 +53,8 @@ pub(super) fn lowered(case: &mut Case<'_>, name: &VolumeName, later: &VolumeReco
         claim.requested > later.effective || claim.capacity.is_none_or(|has| has < later.effective)
     });
     case.require(!larger, "ClaimsNotReplaced");
+    // A floor that has been raised since the last claim was made is a growth's: this records what is.
     require_quorum(case);
-    let floor = floor(case, name);
-    case.require(later.effective >= floor, "BelowFloor");
 }
 
 fn check_record(case: &mut Case<'_>) {
@@ -105,17 +106,16 @@ fn check_destroy(case: &mut Case<'_>, destroy: &Destroy) {
 }
 
 fn require_victim(case: &mut Case<'_>, shrink: &Shrink, victim: &InstanceName) {
+    if shrink.declared == 1 {
+        leave::check(case, shrink, victim);
+        return;
+    }
     case.require(shrink.course == Course::Smaller, "ShrinkTurned");
     case.require(!is_primary(case, victim), "PrimaryDestroyed");
     settled(case);
-    let member = case.seen.members.get(victim);
-    let data = member.and_then(|member| member.claims.get(&VolumeName::Data));
-    let original = data.is_some_and(|claim| shrink.originals.get(victim) == Some(&claim.id.uid));
-    case.require(original, "DestroyedTwice");
-    let claims: BTreeSet<_> =
-        member.into_iter().flat_map(|member| member.claims.values()).map(|claim| &claim.id.uid).collect();
-    let condemned = shrink.condemned.as_ref().map(|condemned| condemned.claims.iter().collect());
-    case.require(condemned == Some(claims), "GroupIncomplete");
+    require_archive(case);
+    require_disruptable(case, victim);
+    require_whole_original(case, shrink, victim);
     let ready = case.seen.members.iter().filter(|(name, member)| *name != victim && ready(member)).count();
     let needed = case.seen.cluster.conduct.synchronous.max(1).saturating_add(1);
     case.require(u32::try_from(ready).is_ok_and(|ready| ready >= needed), "RedundancyLost");
@@ -125,9 +125,43 @@ fn require_victim(case: &mut Case<'_>, shrink: &Shrink, victim: &InstanceName) {
     }
 }
 
+/// It has the claims that the shrink began with, and all of them go.
+fn require_whole_original(case: &mut Case<'_>, shrink: &Shrink, victim: &InstanceName) {
+    let member = case.seen.members.get(victim);
+    let data = member.and_then(|member| member.claims.get(&VolumeName::Data));
+    let original = data.is_some_and(|claim| shrink.originals.get(victim) == Some(&claim.id.uid));
+    case.require(original, "DestroyedTwice");
+    let claims: BTreeSet<_> =
+        member.into_iter().flat_map(|member| member.claims.values()).map(|claim| &claim.id.uid).collect();
+    let condemned = shrink.condemned.as_ref().map(|condemned| condemned.claims.iter().collect());
+    case.require(condemned == Some(claims), "GroupIncomplete");
+}
+
+/// The primary says that its archive does not fail, or that it has none (experiments S5).
+fn require_archive(case: &mut Case<'_>) {
+    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let says = match &case.seen.cluster.primary {
+        Primary::Known(primary) => facts.and_then(|facts| facts.replication.get(primary)),
+        Primary::Moving { .. } | Primary::Unknown => None,
+    };
+    case.require(says.is_some_and(|says| says.primary && !says.archiver_failing), "ArchiverFailing");
+}
+
+/// No budget of somebody else's forbids it.
+fn require_disruptable(case: &mut Case<'_>, instance: &InstanceName) {
+    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let mut budgets = facts.into_iter().flat_map(|facts| &facts.budgets);
+    let forbidden = budgets.any(|budget| budget.selects.contains(instance));
+    case.require(!forbidden, "DisruptionForbidden");
+}
+
 fn check_promote(case: &mut Case<'_>, promote: &Promote) {
     certain(case);
     settled(case);
+    require_archive(case);
+    if let Primary::Known(primary) = case.seen.cluster.primary.clone() {
+        require_disruptable(case, &primary);
+    }
     let shrink = case.decision.record.shrink.as_ref();
     case.require(shrink.is_some_and(|shrink| shrink.course == Course::Smaller), "NoIntent");
     case.require(promote.cluster() == &case.seen.cluster.id, "WrongCluster");
@@ -152,11 +186,19 @@ fn check_instances(case: &mut Case<'_>, set: &SetInstances) {
     case.require(wanted && *set.to() >= 1, "BelowDeclared");
     let raises = set.to() > set.from();
     if raises {
+        // CNPG would call the Cluster's definition invalid and repair nothing any more (experiments S2).
+        case.require(seen.conduct.single_only.is_none(), "SurgeInvalid");
         settled(case);
+        require_archive(case);
         case.require(shrink.course == Course::Smaller, "ShrinkTurned");
     } else if shrink.course == Course::Smaller {
         // A single instance is left only when what is left was made anew.
-        settled(case);
+        if leave::overdue(case, shrink).is_some() {
+            leave::require_successor(case);
+        } else {
+            settled(case);
+            require_archive(case);
+        }
         let primary = case.seen.members.iter().find(|(name, _)| is_primary(case, name));
         let data = primary.and_then(|(_, member)| member.claims.get(&VolumeName::Data));
         let fresh = data.is_some_and(|claim| shrink.originals.values().all(|uid| *uid != claim.id.uid));
@@ -204,13 +246,17 @@ fn settled(case: &mut Case<'_>) {
     case.require(matches!(cluster.primary, Primary::Known(_)), "SwitchingOver");
     case.require(cluster.phase.as_str() == "Cluster in healthy state", "NotHealthy");
     case.require(cluster.ready_instances == cluster.instances, "MemberDown");
-    case.require(cluster.fenced == Fenced::Nobody && !cluster.conduct.maintained, "Fenced");
+    case.require(!fenced(case), "Fenced");
     let whole = case.seen.members.values().all(|member| ready(member) && member.claims.values().all(whole));
     case.require(whole, "MemberDown");
     let there = u32::try_from(case.seen.members.len());
     case.require(there == Ok(cluster.instances), "MemberDown");
     let idle = jobs(case).next().is_none();
     case.require(idle, "JobRunning");
+}
+
+fn fenced(case: &Case<'_>) -> bool {
+    case.seen.cluster.fenced != Fenced::Nobody || case.seen.cluster.conduct.maintained
 }
 
 fn whole(claim: &ClaimSeen) -> bool {

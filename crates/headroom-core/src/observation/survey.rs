@@ -7,7 +7,7 @@ use alloc::{
 
 use crate::{
     Bytes, Span, Timestamp,
-    names::{InstanceName, NodeName, ObjectId},
+    names::{InstanceName, NodeName, ObjectId, ObjectName},
 };
 
 /// What was read, and when.
@@ -30,8 +30,21 @@ pub struct Survey {
     pub cordoned: BTreeSet<NodeName>,
     /// A Backup of the Cluster has begun and not ended.
     pub backup_running: bool,
+    /// PodDisruptionBudgets that select an instance's pod and allow no disruption; without those of the Cluster itself.
+    pub budgets: Vec<BudgetSeen>,
     /// What the instances say of replication; one that could not be asked is absent.
     pub replication: BTreeMap<InstanceName, ReplicationSeen>,
+}
+
+/// A PodDisruptionBudget that allows no disruption now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetSeen {
+    /// Its name.
+    pub name: ObjectName,
+    /// The instances whose pods it selects.
+    pub selects: BTreeSet<InstanceName>,
+    /// It asks for a number of pods (`minAvailable`, no percentage): with an instance more it may allow a disruption.
+    pub eased_by_surge: bool,
 }
 
 /// A Job that makes an instance and has not completed.

@@ -2,7 +2,8 @@
 
 use crate::{
     Timestamp,
-    names::{InstanceName, NodeName, VolumeName},
+    names::{InstanceName, NodeName, ObjectName, VolumeName},
+    observation::SingleOnly,
     record::TurnedBack,
 };
 
@@ -39,11 +40,22 @@ pub enum ShrinkReason {
     BackupRunning,
     /// WAL archiving fails.
     ArchiverFailing,
+    /// This PodDisruptionBudget allows no disruption.
+    DisruptionForbidden(ObjectName),
+    /// The old primary of a single instance has not come back yet after the switchover.
+    OldPrimaryNotReady {
+        /// Which.
+        instance: InstanceName,
+        /// It is waited for until then.
+        until: Timestamp,
+    },
     /// New replicas are made from volume snapshots, which a smaller claim cannot take.
     FromSnapshots,
     /// A claim of this volume, which headroom does not size, is larger than the Cluster's spec: its successor would be
     /// born smaller.
     BornSmaller(VolumeName),
+    /// With this parameter CNPG accepts no second instance.
+    SingleOnly(SingleOnly),
     /// No replica has received and replayed everything.
     Behind(InstanceName),
     /// How fast WAL is written is not known yet.

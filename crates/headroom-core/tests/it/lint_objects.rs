@@ -17,12 +17,13 @@ use headroom_core::{
 
 use crate::world::{World, gi, instance, object};
 
-const LINT_SOURCES: [&str; 6] = [
+const LINT_SOURCES: [&str; 7] = [
     include_str!("../../src/lint.rs"),
     include_str!("../../src/lint/actions.rs"),
     include_str!("../../src/lint/growth.rs"),
     include_str!("../../src/lint/ledger.rs"),
     include_str!("../../src/lint/shrink.rs"),
+    include_str!("../../src/lint/shrink/leave.rs"),
     include_str!("../../src/lint/sizes.rs"),
 ];
 

@@ -139,6 +139,7 @@ impl World {
             node: Some(format!("n{number}").as_str().into()),
             address: None,
             ready: true,
+            unready_since: None,
             terminating: false,
             container: ContainerSeen::Running { since: self.now.minus(Span::hours(10)) },
             last_exit: None,

@@ -193,6 +193,7 @@ fn pods(number: usize) -> Vec<Seen> {
         node: Some(format!("node-{:03}", node(number, place)).as_str().into()),
         address: Some(Text::from("10.20.30.40")),
         ready: true,
+        unready_since: None,
         terminating: false,
         container: ContainerSeen::Running { since: Timestamp::from_unix(1_600_000_000) },
         last_exit: None,

@@ -51,12 +51,24 @@ pub(crate) fn cluster(a: &ClusterSeen, b: &ClusterSeen) -> bool {
 /// Whether two reports of a pod differ in their version at most.
 pub(crate) fn pod(a: &PodHeld, b: &PodHeld) -> bool {
     let PodHeld { instance, pod } = a;
-    let PodSeen { id, node, address, ready, terminating, container, last_exit, version: _, mark } = pod;
+    let PodSeen {
+        id,
+        node,
+        address,
+        ready,
+        unready_since,
+        terminating,
+        container,
+        last_exit,
+        version: _,
+        mark,
+    } = pod;
     *instance == b.instance
         && *id == b.pod.id
         && *node == b.pod.node
         && *address == b.pod.address
         && *ready == b.pod.ready
+        && *unready_since == b.pod.unready_since
         && *terminating == b.pod.terminating
         && *container == b.pod.container
         && *last_exit == b.pod.last_exit

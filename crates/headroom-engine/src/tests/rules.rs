@@ -71,6 +71,19 @@ pub(super) fn careful() -> Rules {
     }
 }
 
+/// The same, but what surrounds the instances is looked at every half minute.
+pub(super) fn watchful() -> Rules {
+    Rules {
+        decide: |policy, seen, record, now| {
+            let again = seen.evidence.survey.as_ref().map(|survey| survey.at.plus(Span::seconds(30)));
+            let needs = again.is_none_or(|again| again <= now).then_some(Need::Survey);
+            let decision = decide(policy, seen, record, now);
+            Decision { needs, wake: decision.wake.into_iter().chain(again).min(), ..decision }
+        },
+        lint: |_, _, _, _, _| Vec::new(),
+    }
+}
+
 pub(super) fn decide(policy: &Policy, seen: &Observation, record: &Record, now: Timestamp) -> Decision {
     let claims = || seen.members.values().filter_map(|member| member.claims.get(&VolumeName::Data));
     let largest = claims().map(|claim| claim.requested).max().unwrap_or(Bytes::ZERO);

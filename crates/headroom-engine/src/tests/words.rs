@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    run::Run,
+    rules,
+    run::{Run, config},
     world::{World, at, key},
 };
 use crate::{Event, Role, note::NoteKind};
@@ -116,4 +117,17 @@ fn the_view_shows_state_usage_and_counts() {
     assert_eq!(cluster.usage.len(), 2);
     assert!(cluster.counts.decisions > 0 && cluster.counts.writes >= 4, "{:?}", cluster.counts);
     assert_eq!((view.in_flight, view.nodes, view.working), (0, 1, true));
+}
+
+#[test]
+fn details_are_published_also_while_something_is_read_every_half_minute() {
+    let mut run = Run::with(World::with(&["a"], 2, Bytes::mebi(10_000)), config(), rules::watchful());
+    run.until(at(40));
+    run.sent.clear();
+    run.world.edit("a", |storage| storage.digest = 0);
+    run.show();
+    run.until(at(101));
+    let words = run.words();
+    assert!(words.iter().any(|word| word == "survey a"), "{words:?}");
+    assert_eq!(words.iter().filter(|word| *word == "status a").count(), 1, "{words:?}");
 }

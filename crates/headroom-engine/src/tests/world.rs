@@ -132,6 +132,7 @@ fn pod(instance: &str, node: &str) -> PodSeen {
         node: Some(NodeName::from(node)),
         address: None,
         ready: true,
+        unready_since: None,
         terminating: false,
         container: ContainerSeen::Running { since: at(-1000) },
         last_exit: None,

@@ -1,22 +1,25 @@
 //! The calls of a shrink.
 
+use std::collections::BTreeMap;
+
 use headroom_api::{REPLACED_BY, UNRECOVERABLE, time::to_text};
 use headroom_core::{
     Timestamp,
     action::Withdraw,
-    names::{ClusterKey, InstanceName, ObjectId, Version},
-    observation::JobSeen,
+    names::{ClusterKey, InstanceName, NodeName, ObjectId, Version},
+    observation::{JobSeen, Survey},
     witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
 };
 use serde_json::{Value, json};
 
 use super::{
+    budgets,
     call::{Call, Method, Outcome},
     plan::{Expects, Plan, escape, merge_patch, write},
 };
 use crate::{
     slim::{self, Backup, Claim, Cluster, Head, Job, Pod, SlimList},
-    translate::{CLUSTER_LABEL, INSTANCE_LABEL},
+    translate::{CLUSTER_LABEL, INSTANCE_LABEL, POD_ROLE_LABEL},
 };
 
 /// CNPG's phase of a switchover, and the one that `kubectl cnpg promote` writes with it (trace 07).
@@ -93,7 +96,8 @@ fn remove(path: &str, id: &ObjectId, propagation: Option<&str>) -> Call {
     Call { uri: path.to_owned(), ..write(Method::Delete, path, &options) }
 }
 
-/// Jobs of the Cluster, nodes that take no pods, and Backups; in this order.
+/// Jobs of the Cluster, nodes that take no pods, Backups, PodDisruptionBudgets, and the Cluster's pods for their labels; in
+/// this order.
 pub(super) fn survey(key: &ClusterKey) -> Vec<Call> {
     let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
     let get = |uri: String| Call { method: Method::Get, uri, body: String::new() };
@@ -105,12 +109,19 @@ pub(super) fn survey(key: &ClusterKey) -> Vec<Call> {
         )),
         get("/api/v1/nodes?fieldSelector=spec.unschedulable%3Dtrue".to_owned()),
         get(slim::path::<Backup>(namespace, None)),
+        get(format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets")),
+        get(format!(
+            "{}?labelSelector={}%3D{name}%2C{}%3Dinstance",
+            slim::path::<Pod>(namespace, None),
+            escape(CLUSTER_LABEL),
+            escape(POD_ROLE_LABEL)
+        )),
     ]
 }
 
-/// What the three reads of a survey found: Jobs, names of nodes, whether a Backup runs. `None`: one cannot be read.
-pub(super) fn surveyed(key: &ClusterKey, outcomes: &[Outcome]) -> Option<(Vec<JobSeen>, Vec<String>, bool)> {
-    let [jobs, nodes, backups] = outcomes else { return None };
+/// What the reads of a survey found, without what the instances say. `None`: one cannot be read.
+pub(super) fn surveyed(key: &ClusterKey, outcomes: &[Outcome]) -> Option<Survey> {
+    let [jobs, nodes, backups, budgets, pods] = outcomes else { return None };
     let jobs: SlimList<Job> = serde_json::from_slice(body(jobs)?).ok()?;
     let nodes: SlimList<slim::Node> = serde_json::from_slice(body(nodes)?).ok()?;
     let backups: SlimList<Backup> = serde_json::from_slice(body(backups)?).ok()?;
@@ -128,8 +139,14 @@ pub(super) fn surveyed(key: &ClusterKey, outcomes: &[Outcome]) -> Option<(Vec<Jo
     for backup in backups.items {
         running |= backup.into_parts().1.ok()?.runs(key.name.as_str());
     }
-    let names = nodes.items.into_iter().map(|node| node.into_parts().0.name).collect();
-    Some((seen, names, running))
+    let cordoned = nodes.items.into_iter().map(|node| NodeName::from(node.into_parts().0.name.as_str()));
+    Some(Survey {
+        jobs: seen,
+        cordoned: cordoned.collect(),
+        backup_running: running,
+        budgets: budgets::forbidding(key, body(budgets)?, body(pods)?)?,
+        replication: BTreeMap::new(),
+    })
 }
 
 fn body(outcome: &Outcome) -> Option<&[u8]> {

@@ -3,6 +3,7 @@
 mod answers;
 mod conversations;
 mod plans;
+mod shrinks;
 
 use std::collections::BTreeMap;
 

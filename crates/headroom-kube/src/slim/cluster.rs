@@ -74,6 +74,31 @@ pub struct Backups {
 pub struct Postgresql {
     /// `synchronous`.
     pub synchronous: Option<Synchronous>,
+    /// `parameters`.
+    pub parameters: Option<Parameters>,
+}
+
+/// Those of `parameters` with which CNPG refuses a second instance; their values are text there.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Parameters {
+    /// `wal_log_hints`.
+    pub wal_log_hints: Option<String>,
+    /// `wal_level`.
+    pub wal_level: Option<String>,
+}
+
+impl Parameters {
+    /// Whether `wal_log_hints` is off, in any of the spellings that PostgreSQL knows.
+    pub fn without_hints(&self) -> bool {
+        let off = ["0", "of", "off", "n", "no", "f", "fa", "fal", "fals", "false"];
+        let value = self.wal_log_hints.as_ref().map(|value| value.to_ascii_lowercase());
+        value.is_some_and(|value| off.contains(&value.as_str()))
+    }
+
+    /// Whether no replica could follow.
+    pub fn minimal(&self) -> bool {
+        self.wal_level.as_deref() == Some("minimal")
+    }
 }
 
 /// `synchronous`.

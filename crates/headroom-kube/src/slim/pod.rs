@@ -42,6 +42,9 @@ pub struct Condition {
     pub kind: String,
     /// `status`.
     pub status: String,
+    /// `lastTransitionTime`.
+    #[serde(rename = "lastTransitionTime")]
+    pub since: Option<String>,
 }
 
 /// The status of a container.

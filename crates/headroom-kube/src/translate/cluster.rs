@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headroom_core::{
     names::{ClusterKey, InstanceName, TablespaceName, Text, VolumeName},
-    observation::{Census, ClusterSeen, Conduct, Fenced, Primary, Suspension, VolumeSpecSeen},
+    observation::{Census, ClusterSeen, Conduct, Fenced, Primary, SingleOnly, Suspension, VolumeSpecSeen},
 };
 use headroom_engine::{Kind, Seen};
 
@@ -84,12 +84,19 @@ fn conduct(cluster: &Cluster) -> Conduct {
         // Distributed topologies name the primary; this Cluster is `self`, or has its own name.
         replica.enabled.unwrap_or_else(|| replica.primary.is_some() && replica.primary != replica.own)
     });
+    let parameters = spec.postgresql.as_ref().and_then(|it| it.parameters.as_ref());
+    let single_only = match parameters {
+        Some(parameters) if parameters.minimal() => Some(SingleOnly::WalLevel),
+        Some(parameters) if parameters.without_hints() => Some(SingleOnly::WalLogHints),
+        Some(_) | None => None,
+    };
     Conduct {
         supervised: spec.primary_update_strategy.as_deref() == Some("supervised"),
         maintained: spec.node_maintenance_window.as_ref().is_some_and(|it| it.in_progress == Some(true)),
         follows,
         snapshots: spec.backup.as_ref().is_some_and(|backup| backup.volume_snapshot.is_some()),
         synchronous: number.max(spec.min_sync_replicas).unwrap_or(0),
+        single_only,
     }
 }
 

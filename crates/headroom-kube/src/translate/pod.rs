@@ -32,13 +32,15 @@ impl Translate for Pod {
             .and_then(|list| list.iter().find(|container| container.name == POSTGRES));
         let ready = status
             .and_then(|status| status.conditions.as_ref())
-            .is_some_and(|list| list.iter().any(|each| each.kind == "Ready" && each.status == "True"));
+            .and_then(|list| list.iter().find(|each| each.kind == "Ready"));
+        let since = ready.filter(|each| each.status != "True").and_then(|each| each.since.as_deref());
         let text = |value: Option<&String>| value.filter(|text| !text.is_empty()).cloned();
         let pod = PodSeen {
             id: id(head),
             node: text(body.spec.node_name.as_ref()).map(|name| NodeName::from(name.as_str())),
             address: text(status.and_then(|status| status.pod_ip.as_ref())).map(|ip| Text::from(ip.as_str())),
-            ready,
+            ready: ready.is_some_and(|each| each.status == "True"),
+            unready_since: since.and_then(timestamp),
             terminating: head.deleting(),
             container: container(postgres),
             last_exit: postgres.and_then(last_exit),

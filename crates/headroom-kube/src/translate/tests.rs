@@ -3,7 +3,7 @@ use headroom_core::{
     names::{InstanceName, NodeName, VolumeName},
     observation::{
         ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Fenced, PodSeen, Primary,
-        ResizeStep, Suspension, VolumeSpecSeen,
+        ResizeStep, SingleOnly, Suspension, VolumeSpecSeen,
     },
 };
 use headroom_engine::StorageSeen;
@@ -121,6 +121,22 @@ fn annotations_suspend_and_fence() {
     assert_eq!(fenced("[]"), Fenced::Nobody);
     assert_eq!(fenced("pg-1"), Fenced::Everybody, "CNPG refuses to reconcile such a list");
     assert_eq!(annotated(json!({})).fenced, Fenced::Nobody);
+}
+
+#[test]
+fn parameters_that_cnpg_refuses_beside_a_second_instance_are_seen() {
+    let seen = |parameters: Value| {
+        cluster(json!({"postgresql": {"parameters": parameters}}), json!(null), json!({})).conduct.single_only
+    };
+    for off in ["off", "OFF", "0", "f", "False", "no"] {
+        assert_eq!(seen(json!({"wal_log_hints": off})), Some(SingleOnly::WalLogHints), "{off}");
+    }
+    for on in ["on", "1", "true", "foo"] {
+        assert_eq!(seen(json!({"wal_log_hints": on, "work_mem": "4MB"})), None, "{on}");
+    }
+    assert_eq!(seen(json!({"wal_level": "minimal"})), Some(SingleOnly::WalLevel));
+    assert_eq!(seen(json!({"wal_level": "logical"})), None);
+    assert_eq!(seen(json!(null)), None);
 }
 
 #[test]
@@ -263,6 +279,19 @@ fn a_running_pod_is_ready_where_it_runs() {
     assert_eq!(seen.address, Some(Text::from("10.0.0.7")));
     assert_eq!(seen.container, ContainerSeen::Running { since: Timestamp::from_unix(EIGHT) });
     assert_eq!(seen.last_exit, Some(ContainerExit { code: 4, at: Timestamp::from_unix(EIGHT - 60) }));
+}
+
+#[test]
+fn since_when_a_pod_is_not_ready_is_seen() {
+    let since = |status: &str| {
+        let ready =
+            json!([{"type": "Ready", "status": status, "lastTransitionTime": "2026-11-23T08:00:00Z"}]);
+        let seen = pod(json!({"conditions": ready}));
+        (seen.ready, seen.unready_since)
+    };
+    assert_eq!(since("False"), (false, Some(Timestamp::from_unix(EIGHT))));
+    assert_eq!(since("Unknown"), (false, Some(Timestamp::from_unix(EIGHT))));
+    assert_eq!(since("True"), (true, None));
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub(super) const SHRINK: &[Gate] = &Gate::SHRINK;
 pub(super) const SURGED: &[Gate] = &[Gate::BeforeReplace];
 /// While an instance joins.
 pub(super) const COPIES: &[Gate] = &[Gate::Provision];
-/// The steps of a shrink before its copies.
-pub(super) const SURGES: &[Gate] = &[Gate::BeforeSurge];
+/// The last step of a shrink.
+pub(super) const LOWERS: &[Gate] = &[Gate::BeforeLower];
 /// The steps of a shrink but the last, which gives the size back.
 pub(super) const UNTIL_SMALL: &[Gate] =
     &[Gate::BeforeSurge, Gate::Provision, Gate::BeforeReplace, Gate::BeforePromotion];

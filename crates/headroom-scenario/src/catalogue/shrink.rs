@@ -1,6 +1,7 @@
 //! Shrink (design §6): the space that a volume no longer needs is given back, instance by instance.
 
 mod copies;
+mod guarded;
 mod month;
 mod nodes;
 mod plain;
@@ -10,6 +11,7 @@ mod turned;
 mod volumes;
 
 pub(super) use copies::{born_too_small, fails, given_up, marked_is_elected, primary_lost};
+pub(super) use guarded::{disruptions_forbidden, old_primary_broken, without_hints};
 pub(super) use month::calm;
 pub(super) use nodes::{backed_up, cordoned, drained};
 pub(super) use plain::{again, plain, without_surge};

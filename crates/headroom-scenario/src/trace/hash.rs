@@ -200,6 +200,8 @@ impl Fnv {
             Act::PassTime(span) => self.tag(18).u64(span.as_secs()),
             Act::DeleteStorage => self.byte(19),
             Act::CreateStorage => self.byte(20),
+            Act::WalLogHints { on } => self.tag(21).flag(*on),
+            Act::ForbidDisruptions { on } => self.tag(22).flag(*on),
         }
     }
 
@@ -226,6 +228,7 @@ impl Fnv {
             Strike::Drain(who) => self.tag(4).who(*who),
             Strike::CordonAll => self.byte(5),
             Strike::Change(act) => self.tag(6).act(act),
+            Strike::BreakData(who) => self.tag(7).who(*who),
             Strike::Cordon(who) => self.tag(8).who(*who),
         }
     }

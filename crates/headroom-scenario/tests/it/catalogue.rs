@@ -67,6 +67,16 @@ fn a_blank_says_why() {
             (text("p1_02_supervised_upgrade@t1"), "one instance has nobody to switch over to"),
             (text("shrink_without_surge@t1"), "a single instance needs a second one to move to"),
             (text("shrink_without_surge@t2"), "no replica would remain while the only one is copied"),
+            (
+                text("shrink_wal_log_hints_off@t2"),
+                "CloudNativePG refuses wal_log_hints off beside a second instance"
+            ),
+            (
+                text("shrink_wal_log_hints_off@t3"),
+                "CloudNativePG refuses wal_log_hints off beside a second instance"
+            ),
+            (text("shrink_old_primary_broken@t2"), "the old primary is made anew like every other instance"),
+            (text("shrink_old_primary_broken@t3"), "the old primary is made anew like every other instance"),
             (text("shrink_annotated_primary@t1"), "a single instance is not made anew: no pod is marked"),
             (
                 text("p0_07_switchover_during_shrink@t1"),

@@ -13,9 +13,10 @@
 //!   scenario is about. Sizes of a growth that another one overtook, and claims that are gone at the end, are left out on
 //!   both sides: how many claims it had reached by then is a matter of seconds (that none is raised twice to one size, or
 //!   to a size that was never recorded, is an invariant of every run);
-//! * the same holds for a shrink: a size that it led to for a while and that never became the effective one is left out,
-//!   and of one that turned back what it did to instances: how far it had come is a matter of seconds (that no primary
-//!   is destroyed and nobody twice is an invariant of every run);
+//! * the same holds for a shrink: a size that it led to for a while and that never became the effective one is left out;
+//!   and of one that is struck what it does to instances: whether a Job must go or a primary be moved once more is a matter
+//!   of seconds (how many promotions and how many replaced instances there may be, every such scenario says, and that
+//!   no primary is destroyed and nobody twice is an invariant of every run). A mark taken off in time is none;
 //! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
 //!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
 //!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing;
@@ -82,6 +83,9 @@ impl Summary {
         };
         summary.count(trace);
         summary.leave_turned_back_out();
+        if trace.entries.iter().any(|entry| matches!(entry.what, What::Struck(_))) {
+            summary.others.retain(|words, _| !of_a_shrink(words));
+        }
         summary.leave_overtaken_out();
         summary.leave_departed_out();
         summary
@@ -90,17 +94,13 @@ impl Summary {
     /// An instance that is scaled away takes its claims along, and what was done to it.
     fn leave_departed_out(&mut self) {
         self.raises.retain(|claim, _| self.claims.contains_key(claim));
-        let there: BTreeSet<String> = self
-            .pods
-            .keys()
-            .flat_map(|name| [format!("deleted instance {name}"), format!("spared {name}")])
-            .collect();
-        self.others.retain(|words, _| !of_an_instance(words) || there.contains(words));
+        let there: BTreeSet<String> =
+            self.pods.keys().map(|name| format!("{OF_AN_INSTANCE}{name}")).collect();
+        self.others.retain(|words, _| !words.starts_with(OF_AN_INSTANCE) || there.contains(words));
     }
 
-    /// Of a shrink that did not come to its end the size that it led to.
+    /// Of a shrink the sizes that it led to for a while.
     fn leave_turned_back_out(&mut self) {
-        let mut turned = false;
         for (volume, recorded) in &mut self.recorded {
             let ends = recorded.iter().filter_map(|(effective, _, ledger)| {
                 let size = (*effective)?;
@@ -116,7 +116,6 @@ impl Summary {
             for ledger in ledgers.chain(shown) {
                 for entry in ledger.iter_mut().filter(|entry| passing(entry)) {
                     sizes.insert(entry.1);
-                    turned |= entry.2;
                     entry.1 = Bytes::ZERO;
                 }
             }
@@ -126,9 +125,6 @@ impl Summary {
             }
         }
         self.raises.retain(|_, sizes| !sizes.is_empty());
-        if turned {
-            self.others.retain(|words, _| !of_a_shrink(words));
-        }
     }
 
     /// A growth that never became the effective size was overtaken.
@@ -179,9 +175,21 @@ impl Summary {
                 }
             }
             Written::Status => {}
-            Written::Other(words) => self.other(words),
+            Written::Other(words) => match words.strip_prefix("spared ") {
+                Some(instance) => self.spared(instance),
+                None => self.other(words),
+            },
             Written::Deleted(what) => self.other(&format!("deleted {what}")),
         }
+    }
+
+    /// A mark that was taken off before CloudNativePG went by it is none.
+    fn spared(&mut self, instance: &str) {
+        let marked = format!("deleted instance {instance}");
+        if let Some(count) = self.others.get_mut(&marked) {
+            *count = count.saturating_sub(1);
+        }
+        self.others.retain(|_, count| *count > 0);
     }
 
     fn other(&mut self, words: &str) {
@@ -218,15 +226,13 @@ impl Summary {
     }
 }
 
-/// Words of a write to one instance, as the simulator's world says them.
-fn of_an_instance(words: &str) -> bool {
-    ["deleted instance ", "spared "].iter().any(|start| words.starts_with(start))
-}
+/// How the words of a write to one instance begin, as the simulator's world says them.
+const OF_AN_INSTANCE: &str = "deleted instance ";
 
 /// Words of a step of a shrink.
 fn of_a_shrink(words: &str) -> bool {
-    let steps = ["deleted claim ", "deleted job ", "instances ", "promoted "];
-    of_an_instance(words) || steps.iter().any(|start| words.starts_with(start))
+    let steps = [OF_AN_INSTANCE, "deleted claim ", "deleted job ", "instances ", "promoted "];
+    steps.iter().any(|start| words.starts_with(start))
 }
 
 fn whole<T: PartialEq + std::fmt::Debug>(found: &mut Vec<String>, what: &str, expected: &T, is: &T) {

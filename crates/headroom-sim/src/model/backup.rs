@@ -185,7 +185,7 @@ impl Model {
     fn store(&mut self, backup: &Backup) {
         self.show_backup(&backup.name, |backup| backup.phase = "started");
         self.show_backup(&backup.name, |backup| backup.phase = "running");
-        let takes = self.draws.range(Subsystem::Server, &backup.name, 60_000, 90_000);
+        let takes = self.draws.range(Subsystem::Server, &backup.name, 240_000, 300_000);
         self.again(backup, Stage::Stored, takes);
     }
 
@@ -279,7 +279,8 @@ impl Model {
     pub(super) fn fenced(&mut self, name: &Name) {
         let Some(pod) = self.api.pod(name).cloned() else { return };
         self.server_down(&pod.cluster, &pod.instance);
-        self.api.update_pod(name, |pod| pod.ready = false);
+        let at = self.now;
+        self.api.update_pod(name, |pod| pod.fail(at));
     }
 
     fn unfence(&mut self, cluster: &Name, instance: &Name) {

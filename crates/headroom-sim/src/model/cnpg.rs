@@ -269,7 +269,11 @@ impl Model {
         for name in names {
             self.api.delete_claim(&name);
         }
-        self.delete_pod(instance);
+        // Its pod goes after its claims: 0.1 s on an idle machine (experiments E2), 0.5 s seen on a busy one.
+        if let Some(uid) = self.api.pod(instance).map(|pod| pod.meta.uid) {
+            let delay = self.draws.range(Subsystem::Cnpg, instance, 30, 500);
+            self.queue.push(self.now + delay, Ev::Delete(instance.clone(), uid));
+        }
     }
 
     /// An instance that is to be made anew goes 0.4 to 1.5 s after its annotation (experiments E2).
@@ -329,6 +333,7 @@ impl Model {
             node: None,
             phase: PodPhase::Pending,
             ready: false,
+            unready_since: Some(self.now),
             container: Container::Created,
             restarts: 0,
             last_exit: None,
@@ -348,16 +353,7 @@ impl Model {
             .map(|job| job.meta.name.clone())
             .collect();
         for job in jobs {
-            let pods: Vec<Name> = self
-                .api
-                .pods()
-                .filter(|pod| pod.job.as_ref() == Some(&job))
-                .map(|pod| pod.meta.name.clone())
-                .collect();
-            for pod in pods {
-                self.api.remove_pod(&pod);
-            }
-            self.api.remove_job(&job);
+            self.delete_job(&job);
         }
     }
 

@@ -69,6 +69,9 @@ impl Model {
     /// `pg-primary` keeps the one pod labelled primary; `pg` (three instances and more) keeps all replicas but one.
     /// A pod labelled `unhealthy` is nobody's (facts 10, 11; S: `poddisruptionbudget.go`).
     fn may_be_evicted(&self, pod: &Pod) -> bool {
+        if self.disruptions_forbidden {
+            return false;
+        }
         let Some(cluster) = self.api.cluster(&pod.cluster) else { return true };
         if !cluster.spec.enable_pdb {
             return true;

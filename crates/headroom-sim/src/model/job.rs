@@ -67,6 +67,7 @@ impl Model {
             node: None,
             phase: PodPhase::Pending,
             ready: false,
+            unready_since: Some(self.now),
             container: Container::Created,
             restarts: 0,
             last_exit: None,

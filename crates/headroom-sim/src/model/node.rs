@@ -172,7 +172,7 @@ impl Model {
         let at = self.now;
         self.api.update_pod(name, |pod| {
             pod.container = Container::Ended;
-            pod.ready = false;
+            pod.fail(at);
             pod.last_exit = Some(Exit { code, at });
         });
         if pod.meta.deleting {
@@ -238,7 +238,7 @@ impl Model {
             self.server_down(&pod.cluster, &pod.instance);
         }
         self.api.update_pod(name, |pod| {
-            pod.ready = false;
+            pod.fail(at);
             pod.container = Container::Ended;
             if was_running {
                 pod.last_exit = Some(Exit { code: 0, at });

@@ -118,6 +118,8 @@ pub struct Pod {
     pub phase: PodPhase,
     /// The Ready condition.
     pub ready: bool,
+    /// Since when that is not True: its `lastTransitionTime`.
+    pub unready_since: Option<Millis>,
     /// The main container.
     pub container: Container,
     /// Its restart count.
@@ -138,6 +140,14 @@ pub struct Pod {
 pub const UNRECOVERABLE: &str = "alpha.cnpg.io/unrecoverable";
 
 impl Pod {
+    /// It is Ready no longer.
+    pub fn fail(&mut self, at: Millis) {
+        if self.ready {
+            self.ready = false;
+            self.unready_since = Some(at);
+        }
+    }
+
     /// Whether CNPG is told to make the instance anew.
     pub fn unrecoverable(&self) -> bool {
         self.annotations.get(UNRECOVERABLE).is_some_and(|value| **value == *"true")
@@ -239,6 +249,8 @@ pub struct ClusterSpec {
     pub reconcile: bool,
     /// The Backup that the first instance is recovered from.
     pub recovery: Option<Name>,
+    /// `postgresql.parameters.wal_log_hints` is not off.
+    pub wal_log_hints: bool,
 }
 
 impl ClusterSpec {
@@ -258,6 +270,7 @@ impl ClusterSpec {
             object_store: false,
             reconcile: true,
             recovery: None,
+            wal_log_hints: true,
         }
     }
 }
@@ -337,11 +350,13 @@ pub mod phase {
     pub const WAITING_FOR_USER: &str = "Waiting for user action";
     /// A job that makes an instance has failed for good.
     pub const UNRECOVERABLE: &str = "Cluster is unrecoverable and needs manual intervention";
+    /// CNPG's own rules refuse the spec.
+    pub const INVALID: &str = "Invalid cluster definition";
     /// No instance answers.
     pub const EXTRACTION: &str = "Instance Status Extraction Error: HTTP communication issue";
 
     /// All of them.
-    pub const ALL: [&str; 14] = [
+    pub const ALL: [&str; 15] = [
         HEALTHY,
         SETTING_UP,
         WAITING,
@@ -355,6 +370,7 @@ pub mod phase {
         REMAKING,
         WAITING_FOR_USER,
         UNRECOVERABLE,
+        INVALID,
         EXTRACTION,
     ];
 

@@ -168,6 +168,7 @@ impl SimWorld {
             Act::Scale { .. }
             | Act::SetClusterSize { .. }
             | Act::UpgradeImage
+            | Act::WalLogHints { .. }
             | Act::Reconciliation { .. } => {
                 self.model.change(|model| {
                     model.api.update_cluster(&cluster, |cluster| edit(&mut cluster.spec, act));
@@ -186,6 +187,7 @@ impl SimWorld {
                 );
             }
             Act::Uncordon => self.model.change(Model::uncordon_all),
+            Act::ForbidDisruptions { on } => self.model.disruptions_forbidden = *on,
             Act::ProviderLimit { on } => self.model.set_provider_limit(*on),
             Act::SilenceKubelet(Some(who)) => {
                 let node = self.node_of(*who)?;
@@ -223,6 +225,10 @@ impl SimWorld {
                 self.model.change(|model| model.cordon(&node));
             }
             Strike::CordonAll => self.model.change(Model::cordon_all),
+            Strike::BreakData(who) => {
+                let instance = self.instance(*who)?;
+                self.model.change(|model| model.break_data(&CLUSTER.into(), &instance));
+            }
             Strike::Change(act) => self.carry_out(act)?,
         }
         self.absorb();
@@ -370,6 +376,10 @@ fn edit(spec: &mut ClusterSpec, act: &Act) {
     }
     if let Act::SetClusterSize { volume, size } = act {
         spec.sizes.insert(translate::model_volume(volume), size.get());
+    }
+    if let Act::WalLogHints { on } = act {
+        spec.wal_log_hints = *on;
+        spec.parameters += 1;
     }
     if *act == Act::UpgradeImage {
         spec.image = NEWER_IMAGE.into();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headroom_core::{
     action::Withdraw,
     names::{ClusterKey, InstanceName, NodeName, ObjectId, Version},
-    observation::{JobSeen, ReplicationSeen, Survey},
+    observation::{BudgetSeen, JobSeen, ReplicationSeen, Survey},
     witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
 };
 use headroom_engine::{Refusal, Response};
@@ -41,15 +41,26 @@ pub(super) fn survey(world: &SimWorld, key: &ClusterKey) -> Survey {
     });
     let cordoned: BTreeSet<NodeName> =
         world.model.cordoned.iter().map(|node| NodeName::from(&**node)).collect();
-    let pods = api.pods().filter(|pod| pod.cluster == cluster && pod.job.is_none());
-    let replication: BTreeMap<InstanceName, ReplicationSeen> = pods
+    let pods = || api.pods().filter(|pod| pod.cluster == cluster && pod.job.is_none());
+    let budgets = world.model.disruptions_forbidden.then(|| BudgetSeen {
+        name: "keep".into(),
+        selects: pods().map(|pod| InstanceName::from(&*pod.instance)).collect(),
+        eased_by_surge: false,
+    });
+    let replication: BTreeMap<InstanceName, ReplicationSeen> = pods()
         .filter_map(|pod| {
             let (primary, receiving, position) = world.model.replication(&cluster, &pod.instance)?;
             let seen = ReplicationSeen { primary, timeline: 1, receiving, position, archiver_failing: false };
             Some((InstanceName::from(&*pod.instance), seen))
         })
         .collect();
-    Survey { jobs: jobs.collect(), cordoned, backup_running: world.model.backup_running(), replication }
+    Survey {
+        jobs: jobs.collect(),
+        cordoned,
+        backup_running: world.model.backup_running(),
+        budgets: budgets.into_iter().collect(),
+        replication,
+    }
 }
 
 /// A patch of a pod's annotations.

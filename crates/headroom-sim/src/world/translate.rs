@@ -7,7 +7,7 @@ use headroom_core::{
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
         Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerExit, ContainerSeen, Fenced, Growable,
-        Mark, PodSeen, Primary, ResizeStep, Resizing, Suspension, VolumeSpecSeen,
+        Mark, PodSeen, Primary, ResizeStep, Resizing, SingleOnly, Suspension, VolumeSpecSeen,
     },
     usage::Sample,
 };
@@ -160,6 +160,7 @@ pub(super) fn cluster(cluster: &Cluster) -> Seen {
             follows: false,
             snapshots: cluster.spec.snapshots_online.is_some(),
             synchronous: cluster.spec.synchronous,
+            single_only: (!cluster.spec.wal_log_hints).then_some(SingleOnly::WalLogHints),
         },
     };
     Seen::Cluster(key(&cluster.meta.name), Box::new(seen))
@@ -212,6 +213,7 @@ pub(super) fn pod(pod: &Pod) -> Seen {
         node: pod.node.as_deref().map(NodeName::from),
         address: pod.node.as_ref().map(|_| Text::from(format!("ip-{}", pod.meta.uid).as_str())),
         ready: pod.ready,
+        unready_since: pod.unready_since.filter(|_| !pod.ready).map(timestamp),
         terminating: pod.meta.deleting,
         container,
         last_exit: pod.last_exit.map(|exit| ContainerExit { code: exit.code, at: timestamp(exit.at) }),

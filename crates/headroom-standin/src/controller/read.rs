@@ -166,6 +166,7 @@ fn pod(cluster: &Name, pod: &core::Pod) -> Option<Pod> {
             _ => PodPhase::Pending,
         },
         ready,
+        unready_since: None,
         container: main.map_or(Container::Created, container),
         restarts: main.and_then(|main| u32::try_from(main.restart_count).ok()).unwrap_or(0),
         last_exit: main.and_then(last_exit),

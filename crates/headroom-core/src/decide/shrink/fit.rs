@@ -8,7 +8,7 @@ use crate::{
     ledger::Outcome,
     names::{InstanceName, VolumeName},
     observation::{Mark, MemberSeen, Primary},
-    record::{Course, Shrink, Surging, TurnedBack},
+    record::{Condemned, Course, Shrink, Surging, TurnedBack},
     witness::PROVES_FOR,
 };
 
@@ -158,6 +158,17 @@ pub(super) fn left(seen: &Observation, shrink: &Shrink) -> bool {
     seen.members.iter().any(|(name, member)| is_original(shrink, name, member))
 }
 
+/// Whether CNPG has begun to delete the condemned: its claims go first, its pod after them. To stop in between would leave
+/// an instance without claims (experiments E5).
+pub(super) fn begun(seen: &Observation, condemned: &Condemned) -> bool {
+    let Some(member) = seen.members.get(&condemned.instance) else { return true };
+    let pod = member.pod.as_ref().filter(|pod| pod.id.uid == condemned.pod);
+    let held = member.claims.values().filter(|claim| condemned.claims.contains(&claim.id.uid)).count();
+    pod.is_none_or(|pod| pod.terminating)
+        || held < condemned.claims.len()
+        || member.claims.values().any(|claim| claim.terminating)
+}
+
 /// Lets the condemned go when it is gone, and spares it when it must not go: it is or may become primary, the shrink leads
 /// elsewhere, or `rests`. What CNPG has begun to delete is not spared: it cannot be.
 pub(super) fn spare(seen: &Observation, shrink: &mut Shrink, rests: bool) {
@@ -170,9 +181,7 @@ pub(super) fn spare(seen: &Observation, shrink: &mut Shrink, rests: bool) {
         shrink.condemned = None;
         return;
     }
-    let begun = pod.is_none_or(|pod| pod.terminating)
-        || held < condemned.claims.len()
-        || claims().any(|claim| claim.terminating);
+    let begun = begun(seen, condemned);
     let replica = match &seen.cluster.primary {
         Primary::Known(primary) => *primary != condemned.instance,
         Primary::Moving { .. } | Primary::Unknown => false,

@@ -6,14 +6,16 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{
     Scene,
+    facts::{facts_against, pace},
     health::{healthy, steady_at},
-    offer::{PACE_OVER, copied, copy_span},
+    offer::{copied, copy_span},
+    old,
 };
 use crate::{
     Span, Timestamp,
     decision::Need,
     names::{InstanceName, VolumeName},
-    observation::{Mark, MemberSeen, ReplicationSeen, Survey, SurveySeen},
+    observation::{Mark, MemberSeen, ReplicationSeen, SurveySeen},
     report::{Reason, ShrinkReason, Unhealthy},
     window::Windows,
     witness::{PROVES_FOR, Quorum},
@@ -31,7 +33,20 @@ pub(super) enum Step<'a> {
     /// A replica becomes primary.
     Promote,
     /// An instance goes: what is left is what was declared.
-    Lower,
+    Lower(Lowering),
+    /// The old primary of a single instance, which does not come back, goes.
+    Leave(&'a InstanceName),
+}
+
+/// What lowering the number of instances takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lowering {
+    /// The only other copy of a single instance's data.
+    Last,
+    /// The further instance, after the last replacement.
+    Surplus,
+    /// The further instance, because the shrink turned back.
+    Back,
 }
 
 /// A promotion takes this long at most (experiments E7: 21 to 29 s).
@@ -39,7 +54,7 @@ const PROMOTION: Span = Span::minutes(2);
 /// Facts that hold a step up are read again after this.
 const READ_AGAIN: Span = Span::seconds(30);
 /// A survey that failed is tried again after this.
-const FAILED_AGAIN: Span = Span::minutes(1);
+pub(super) const FAILED_AGAIN: Span = Span::minutes(1);
 /// A replica may be behind by one WAL segment at a promotion.
 const SEGMENT: u64 = 16 << 20;
 
@@ -64,6 +79,13 @@ pub(super) fn shown(scene: &Scene<'_>, volumes: &[&VolumeName], step: Step<'_>) 
     if busy {
         return told(ShrinkReason::Busy);
     }
+    let lowers = matches!(step, Step::Lower(_) | Step::Leave(_));
+    if let Some(parameter) = scene.seen.cluster.conduct.single_only.filter(|_| !lowers) {
+        return told(ShrinkReason::SingleOnly(parameter));
+    }
+    if let Step::Leave(name) = step {
+        return old::against(scene, name).and_then(told);
+    }
     if let Err(unhealthy) = healthy(scene.seen) {
         return told(ShrinkReason::NotHealthy(unhealthy));
     }
@@ -71,7 +93,7 @@ pub(super) fn shown(scene: &Scene<'_>, volumes: &[&VolumeName], step: Step<'_>) 
     if let Some((name, _)) = marked.filter(|(name, _)| step != Step::Replace(name)) {
         return told(ShrinkReason::NotHealthy(Unhealthy::Pod(name.clone())));
     }
-    if step == Step::Lower {
+    if lowers {
         return None;
     }
     if scene.seen.cluster.conduct.snapshots {
@@ -124,7 +146,9 @@ pub(super) fn spare(scene: &Scene<'_>, victim: &InstanceName) -> bool {
 pub(super) fn windows(scene: &Scene<'_>, volumes: &[&VolumeName], step: Step<'_>) -> Option<Reason> {
     let takes = match step {
         Step::Promote => PROMOTION,
-        Step::Begin | Step::Surge | Step::Replace(_) | Step::Lower => copy_span(copied(scene.seen)),
+        Step::Begin | Step::Surge | Step::Replace(_) | Step::Lower(_) | Step::Leave(_) => {
+            copy_span(copied(scene.seen))
+        }
     };
     volumes.iter().find_map(|volume| {
         let windows = scene.seen.windows.get(*volume).copied().unwrap_or(Windows::Never);
@@ -179,40 +203,6 @@ pub(super) fn ready<'a>(
         Some(quorum) => Ready::Go(quorum),
         None => Ready::Ask(Need::Quorum),
     }
-}
-
-/// What the survey says against a step.
-fn facts_against(scene: &Scene<'_>, facts: &Survey, step: Step<'_>) -> Option<ShrinkReason> {
-    if let Some(job) = facts.jobs.first() {
-        return Some(ShrinkReason::JobRunning(job.instance.clone()));
-    }
-    if step == Step::Lower {
-        return None;
-    }
-    let nodes = scene.seen.members.values().filter_map(|member| member.pod.as_ref()?.node.as_ref());
-    if let Some(node) = nodes.into_iter().find(|node| facts.cordoned.contains(*node)) {
-        return Some(ShrinkReason::NodeCordoned(node.clone()));
-    }
-    if facts.backup_running {
-        return Some(ShrinkReason::BackupRunning);
-    }
-    if facts.replication.values().any(|seen| seen.primary && seen.archiver_failing) {
-        return Some(ShrinkReason::ArchiverFailing);
-    }
-    None
-}
-
-/// The pace of WAL must be known before a volume that holds pg_wal gets its size.
-fn pace(
-    scene: &Scene<'_>,
-    volumes: &[&VolumeName],
-    known: &SurveySeen,
-    step: Step<'_>,
-) -> Option<ShrinkReason> {
-    let unmeasured =
-        |volume: &&VolumeName| scene.decided.get(*volume).is_some_and(|decided| decided.look.unmeasured);
-    let open = step == Step::Begin && volumes.iter().any(unmeasured);
-    (open && known.wal_pace(PACE_OVER).is_none()).then_some(ShrinkReason::MeasuringWal)
 }
 
 /// The replica that becomes primary: made anew, streaming on the primary's timeline, one segment behind at most; the

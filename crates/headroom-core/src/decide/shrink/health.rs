@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// CNPG's word for a healthy Cluster (recorded traces, fact 6).
-const HEALTHY: &str = "Cluster in healthy state";
+pub(super) const HEALTHY: &str = "Cluster in healthy state";
 /// Two looks that agree lie this far apart.
 const STEADY_FOR: Span = Span::seconds(5);
 
@@ -54,7 +54,7 @@ fn sound(seen: &Observation, name: &InstanceName, member: &MemberSeen) -> Result
 }
 
 /// Bound, staying, and as large as it asks to be.
-fn calm(claim: &ClaimSeen) -> bool {
+pub(super) fn calm(claim: &ClaimSeen) -> bool {
     claim.phase == ClaimPhase::Bound
         && !claim.terminating
         && claim.capacity.is_some_and(|capacity| capacity >= claim.requested)

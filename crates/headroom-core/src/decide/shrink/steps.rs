@@ -4,8 +4,9 @@ use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{
     Passed, Scene, acts,
-    fit::{is_original, left},
-    guard::{self, Ready, Step, candidate},
+    fit::{begun, is_original, left},
+    guard::{self, FAILED_AGAIN, Lowering, Ready, Step, candidate},
+    old,
 };
 use crate::{
     Action,
@@ -39,12 +40,12 @@ pub(super) fn step(scene: &Scene<'_>, shrink: &Shrink, written: bool, passed: &m
             Course::Back(why) => {
                 back(scene, shrink, passed).unwrap_or(Came::Works(ShrinkReason::TurningBack(why)))
             }
-            Course::Tidy => lower(scene, shrink, passed),
+            Course::Tidy => lower(scene, shrink, Lowering::Surplus, passed),
         },
     };
     let told = match came {
         Came::Act(action) => {
-            let told = doing(&action);
+            let told = doing(&action, shrink);
             passed.next = (written && acts(scene)).then_some(action);
             (State::Shrinking, told)
         }
@@ -66,8 +67,9 @@ pub(super) fn step(scene: &Scene<'_>, shrink: &Shrink, written: bool, passed: &m
     }
 }
 
-fn doing(action: &Action) -> ShrinkReason {
+fn doing(action: &Action, shrink: &Shrink) -> ShrinkReason {
     match action {
+        Action::Destroy(_) if shrink.declared == 1 => ShrinkReason::RemovingInstance,
         Action::Destroy(destroy) => ShrinkReason::Replacing(destroy.instance().clone()),
         Action::Promote(promote) => ShrinkReason::SwitchingOver(promote.to().clone()),
         Action::SetInstances(set) if set.to() > set.from() => ShrinkReason::AddingInstance,
@@ -102,6 +104,10 @@ fn when_ready(
 
 /// On the way to smaller claims: surge, replace the replicas, switch over, replace the old primary.
 fn smaller(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
+    // Beside this parameter a second instance makes the Cluster's definition invalid: nobody is being made.
+    if let Some(parameter) = scene.seen.cluster.conduct.single_only {
+        return Came::Held(Reason::Shrink(ShrinkReason::SingleOnly(parameter)));
+    }
     if shrink.surge == Surging::Seen && scene.seen.cluster.instances == shrink.declared {
         let reverted = ShrinkReason::SurgeReverted { declared: shrink.declared };
         return Came::Held(Reason::Shrink(reverted));
@@ -124,7 +130,7 @@ fn smaller(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
     let primary_is_original = original(scene, shrink, primary);
     let alone = shrink.declared == 1;
     if alone && !primary_is_original {
-        return lower(scene, shrink, passed);
+        return leave(scene, shrink, passed);
     }
     if cluster.instances == shrink.declared {
         match shrink.surge {
@@ -153,17 +159,31 @@ fn smaller(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
 /// The record with the next victim condemned, when it may be. Everything must be ready, as for the act itself.
 pub(super) fn condemn(scene: &Scene<'_>, shrink: &Shrink) -> Option<Condemned> {
     let open = shrink.course == Course::Smaller && shrink.condemned.is_none() && acts(scene);
-    if !open || working(scene, shrink).is_some() || shrink.declared == 1 {
+    if !open || working(scene, shrink).is_some() {
         return None;
+    }
+    if shrink.declared == 1 {
+        let (name, _) = old::old(scene, shrink).filter(|_| scene.seen.cluster.instances == 1)?;
+        return named(scene, shrink, name);
     }
     let surging = scene.seen.cluster.instances == shrink.declared && shrink.surge != Surging::No;
     let Primary::Known(primary) = &scene.seen.cluster.primary else { return None };
     let victim = next_victim(scene, shrink, primary).filter(|_| !surging)?;
-    let ready = guard::ready(scene, &volumes(shrink), Step::Replace(victim), &mut Vec::new());
+    named(scene, shrink, victim)
+}
+
+/// This instance condemned, when it may go.
+fn named(scene: &Scene<'_>, shrink: &Shrink, victim: &InstanceName) -> Option<Condemned> {
+    let ready = guard::ready(scene, &volumes(shrink), removal(shrink, victim), &mut Vec::new());
     let Ready::Go(_) = ready else { return None };
     let member = scene.seen.members.get(victim)?;
     let claims: BTreeSet<_> = member.claims.values().map(|claim| claim.id.uid.clone()).collect();
     Some(Condemned { instance: victim.clone(), pod: member.pod.as_ref()?.id.uid.clone(), claims })
+}
+
+/// Of a single instance nothing is made anew: the old primary goes.
+const fn removal<'a>(shrink: &Shrink, victim: &'a InstanceName) -> Step<'a> {
+    if shrink.declared == 1 { Step::Leave(victim) } else { Step::Replace(victim) }
 }
 
 fn original(scene: &Scene<'_>, shrink: &Shrink, name: &InstanceName) -> bool {
@@ -199,9 +219,13 @@ fn working(scene: &Scene<'_>, shrink: &Shrink) -> Option<ShrinkReason> {
 /// The condemned one is marked; then CNPG works.
 fn replace(scene: &Scene<'_>, shrink: &Shrink, condemned: &Condemned, passed: &mut Passed) -> Came {
     if !untouched(scene, condemned) {
-        return Came::Works(ShrinkReason::Replacing(condemned.instance.clone()));
+        return Came::Works(if shrink.declared == 1 {
+            ShrinkReason::RemovingInstance
+        } else {
+            ShrinkReason::Replacing(condemned.instance.clone())
+        });
     }
-    when_ready(scene, shrink, Step::Replace(&condemned.instance), passed, |quorum| {
+    when_ready(scene, shrink, removal(shrink, &condemned.instance), passed, |quorum| {
         quorum.destroy(shrink).map(Action::Destroy)
     })
 }
@@ -219,7 +243,9 @@ pub(super) fn must_spare(scene: &Scene<'_>, shrink: &Shrink) -> bool {
     let pod = scene.seen.members.get(&condemned.instance).and_then(|member| member.pod.as_ref());
     let marked =
         pod.is_some_and(|pod| pod.id.uid == condemned.pod && pod.mark == Mark::Ours && !pod.terminating);
-    marked && guard::shown(scene, &volumes(shrink), Step::Replace(&condemned.instance)).is_some()
+    marked
+        && !begun(scene.seen, condemned)
+        && guard::shown(scene, &volumes(shrink), removal(shrink, &condemned.instance)).is_some()
 }
 
 /// The primary is the last original: a replica that was made anew takes over.
@@ -258,12 +284,36 @@ impl Came {
     }
 }
 
+/// A single instance has moved: the old primary goes, by the number of instances. One that is not ready is not chosen by
+/// CNPG: after some patience the number is set back all the same, and then it is condemned.
+fn leave(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
+    let Some((name, due)) = old::old(scene, shrink) else {
+        return lower(scene, shrink, Lowering::Last, passed);
+    };
+    if due > scene.now {
+        passed.edges.push(due);
+        let reason = ShrinkReason::OldPrimaryNotReady { instance: name.clone(), until: due };
+        return Came::Held(Reason::Shrink(reason));
+    }
+    if scene.seen.cluster.instances > shrink.declared {
+        return when_ready(scene, shrink, Step::Leave(name), passed, |quorum| {
+            quorum.set_instances(shrink, shrink.declared).map(Action::SetInstances)
+        });
+    }
+    // Condemning is a change of the record, which `condemn` makes when everything is ready.
+    match guard::ready(scene, &volumes(shrink), Step::Leave(name), &mut passed.edges) {
+        Ready::Go(_) => Came::Works(ShrinkReason::RemovingInstance),
+        Ready::Held(reason) => Came::Held(reason),
+        Ready::Ask(need) => Came::Ask(need),
+    }
+}
+
 /// The number of instances is restored.
-fn lower(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Came {
+fn lower(scene: &Scene<'_>, shrink: &Shrink, what: Lowering, passed: &mut Passed) -> Came {
     if scene.seen.cluster.instances <= shrink.declared {
         return Came::Works(ShrinkReason::RemovingInstance);
     }
-    when_ready(scene, shrink, Step::Lower, passed, |quorum| {
+    when_ready(scene, shrink, Step::Lower(what), passed, |quorum| {
         quorum.set_instances(shrink, shrink.declared).map(Action::SetInstances)
     })
 }
@@ -278,9 +328,9 @@ fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came>
         .iter()
         .find(|(name, member)| member.pod.is_none() && !shrink.originals.contains_key(*name));
     if cluster.instances > shrink.declared {
-        let Some(_) = unborn else { return Some(lower(scene, shrink, passed)) };
-        return match certain(scene) {
-            Err(need) => Some(Came::Ask(need)),
+        let Some(_) = unborn else { return Some(lower(scene, shrink, Lowering::Back, passed)) };
+        return match certain(scene, passed) {
+            Err(first) => Some(first),
             Ok(quorum) => {
                 quorum.set_instances(shrink, shrink.declared).map(|set| Came::Act(Action::SetInstances(set)))
             }
@@ -295,8 +345,8 @@ fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came>
     if unborn.is_none() && orphan.is_none() {
         return None;
     }
-    let quorum = match certain(scene) {
-        Err(need) => return Some(Came::Ask(need)),
+    let quorum = match certain(scene, passed) {
+        Err(first) => return Some(first),
         Ok(quorum) => quorum,
     };
     let claim = unborn.and_then(|(name, member)| {
@@ -355,11 +405,16 @@ fn jobs<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a JobSeen> {
     facts.into_iter().flat_map(|facts| &facts.jobs)
 }
 
-/// A survey and a quorum read of just now, in this order.
-fn certain<'a>(scene: &Scene<'a>) -> Result<crate::witness::Quorum<'a>, Need> {
-    let survey = scene.seen.evidence.survey.as_ref();
-    if survey.is_none_or(|survey| scene.now.since(survey.at) > PROVES_FOR) {
-        return Err(Need::Survey);
+/// A survey and a quorum read of just now, in this order. `Err`: what comes before.
+fn certain<'a>(scene: &Scene<'a>, passed: &mut Passed) -> Result<crate::witness::Quorum<'a>, Came> {
+    let Some(known) = scene.seen.evidence.survey.as_ref() else { return Err(Came::Ask(Need::Survey)) };
+    let age = scene.now.since(known.at);
+    if known.facts.is_none() && age < FAILED_AGAIN {
+        passed.edges.push(known.at.plus(FAILED_AGAIN));
+        return Err(Came::Works(ShrinkReason::FactsUnknown));
     }
-    scene.seen.quorum(scene.now).ok_or(Need::Quorum)
+    if known.facts.is_none() || age > PROVES_FOR {
+        return Err(Came::Ask(Need::Survey));
+    }
+    scene.seen.quorum(scene.now).ok_or(Came::Ask(Need::Quorum))
 }

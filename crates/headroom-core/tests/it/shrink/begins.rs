@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use headroom_core::{
     Span, Timestamp,
     names::VolumeName,
-    observation::{Fenced, Mark, Primary},
+    observation::{Fenced, Mark, Primary, SingleOnly},
     policy::{Mode, Surge},
     report::{Notice, Reason, ShrinkReason, State, Unhealthy},
     window::Windows,
 };
 
-use super::toy::{facts, job, large, session};
+use super::toy::{budget, facts, job, large, session};
 use crate::world::{World, gi, instance};
 
 /// What keeps a shrink from beginning, or `Shrinking` where nothing does.
@@ -45,10 +45,23 @@ fn each_thing_that_says_wait_is_named() {
     );
     pending(3, &|world| facts(world).backup_running = true, ShrinkReason::BackupRunning);
     pending(3, &|world| world.seen.cluster.conduct.snapshots = true, ShrinkReason::FromSnapshots);
+    for parameter in [SingleOnly::WalLogHints, SingleOnly::WalLevel] {
+        pending(
+            1,
+            &|world| world.seen.cluster.conduct.single_only = Some(parameter),
+            ShrinkReason::SingleOnly(parameter),
+        );
+    }
     pending(
         3,
         &|world| facts(world).replication.get_mut(&instance(1)).unwrap().archiver_failing = true,
         ShrinkReason::ArchiverFailing,
+    );
+    pending(3, &|world| facts(world).replication.clear(), ShrinkReason::FactsUnknown);
+    pending(
+        3,
+        &|world| facts(world).budgets.push(budget(&[2], false)),
+        ShrinkReason::DisruptionForbidden("quorum".into()),
     );
     pending(
         3,

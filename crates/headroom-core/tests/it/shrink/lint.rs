@@ -4,12 +4,12 @@ use headroom_core::{
     Decision, Span, lint,
     lint::Severity,
     names::{Uid, VolumeName},
-    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, Mark, Primary},
+    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, Mark, Primary, SingleOnly},
     policy::Mode,
     record::{Course, TurnedBack},
 };
 
-use super::toy::{apply, cnpg_works, facts, job, join, large, marked, session, survey, told};
+use super::toy::{apply, budget, cnpg_works, facts, job, join, large, marked, session, survey, told};
 use crate::world::{World, gi, instance, object};
 
 /// A world, and what is decided in it.
@@ -60,6 +60,28 @@ fn promoting() -> (World, Decision) {
 
 fn lowering() -> (World, Decision) {
     doing(large(1), "instances 1")
+}
+
+/// The old primary of a single instance has been away for ten minutes: the number is set back.
+fn leaving() -> (World, Decision) {
+    let (mut world, _) = lowering();
+    away(&mut world);
+    doing(world, "instances 1")
+}
+
+/// The same, and the number is set back: it is deleted by name.
+fn removing() -> (World, Decision) {
+    let (mut world, _) = lowering();
+    away(&mut world);
+    doing(world, "destroy pg-1")
+}
+
+fn away(world: &mut World) {
+    let since = world.now.minus(Span::minutes(10));
+    let pod = world.pod(1);
+    pod.ready = false;
+    pod.unready_since = Some(since);
+    world.seen.cluster.ready_instances = 1;
 }
 
 fn sparing() -> (World, Decision) {
@@ -144,6 +166,24 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
     ("BelowNeed", destroying, |world, _| world.set_used(2, 50)),
     ("BelowFloor", destroying, |world, _| world.rules().request = Some(gi(40))),
     ("UsageUnknown", destroying, |world, _| world.forget_samples(2)),
+    ("ArchiverFailing", destroying, |world, _| archive_fails(world)),
+    ("ArchiverFailing", surging, |world, _| archive_fails(world)),
+    ("ArchiverFailing", promoting, |world, _| archive_fails(world)),
+    ("ArchiverFailing", lowering, |world, _| archive_fails(world)),
+    ("ArchiverFailing", leaving, |world, _| archive_fails(world)),
+    ("ArchiverFailing", removing, |world, _| facts(world).replication.clear()),
+    ("DisruptionForbidden", destroying, |world, _| facts(world).budgets.push(budget(&[3], false))),
+    ("DisruptionForbidden", promoting, |world, _| facts(world).budgets.push(budget(&[1], false))),
+    ("RemovedEarly", removing, |world, _| world.seen.cluster.instances = 2),
+    ("RemovedEarly", removing, |world, _| {
+        world.pod(1).unready_since = Some(world.now.minus(Span::seconds(599)));
+    }),
+    ("RemovedEarly", removing, |world, _| world.pod(1).ready = true),
+    ("MemberDown", leaving, |world, _| world.pod(1).unready_since = None),
+    ("SuccessorUnfit", leaving, |world, _| world.pod(2).ready = false),
+    ("SuccessorUnfit", removing, |world, _| world.claim(2).terminating = true),
+    ("PrimaryDestroyed", removing, |world, _| world.seen.cluster.primary = Primary::Known(instance(1))),
+    ("JobRunning", removing, |world, _| facts(world).jobs.push(job("pg-1"))),
     ("NoQuorum", destroying, |world, _| world.seen.freshness = Freshness::Cached),
     ("NoQuorum", destroying, |world, _| {
         world.seen.freshness = Freshness::Quorum { read_at: world.now.minus(Span::seconds(6)) };
@@ -180,6 +220,9 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
     }),
     ("PromotedSupervised", promoting, |world, _| world.seen.cluster.conduct.supervised = true),
     ("WrongCluster", promoting, |world, _| world.seen.cluster.id = object("another")),
+    ("SurgeInvalid", surging, |world, _| {
+        world.seen.cluster.conduct.single_only = Some(SingleOnly::WalLogHints);
+    }),
     ("WrongCluster", surging, |world, _| world.seen.cluster.instances = 4),
     ("BelowDeclared", lowering, |_, decision| decision.record.shrink.as_mut().unwrap().declared = 2),
     ("LoweredEarly", lowering, |world, _| world.seen.cluster.primary = Primary::Known(instance(1))),
@@ -216,6 +259,10 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
     ("EffectiveDecreased", ending, |world, _| world.record.shrink = None),
 ];
 
+fn archive_fails(world: &mut World) {
+    facts(world).replication.values_mut().for_each(|says| says.archiver_failing = true);
+}
+
 fn codes(world: &World, decision: &Decision) -> Vec<&'static str> {
     let findings = lint(&world.policy, &world.seen, &world.record, decision, world.now);
     findings.iter().filter(|it| it.severity == Severity::Fatal).map(|it| it.code).collect()
@@ -224,8 +271,8 @@ fn codes(world: &World, decision: &Decision) -> Vec<&'static str> {
 #[test]
 fn sound_steps_meet_no_objection() {
     for make in [
-        destroying, surging, promoting, lowering, sparing, discarding, rescuing, beginning, condemning,
-        ending,
+        destroying, surging, promoting, lowering, leaving, removing, sparing, discarding, rescuing,
+        beginning, condemning, ending,
     ] {
         let (world, decision) = make();
         assert_eq!(codes(&world, &decision), Vec::<&str>::new());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use headroom_core::{
     Action, Percent, Span,
     names::VolumeName,
-    observation::{Freshness, Mark, Primary},
+    observation::{Freshness, Mark, Primary, SingleOnly},
     policy::{Mode, Surge},
     record::{Course, TurnedBack},
     report::{Reason, ShrinkReason, State},
@@ -71,6 +71,8 @@ fn a_marked_victim_is_spared_when_anything_says_wait_before_cnpg_has_begun() {
     ] {
         let mut world = marked();
         change(&mut world);
+        // Upon a read of one moment.
+        world.seen.freshness = Freshness::Quorum { read_at: world.now };
         let decision = world.decide();
         world.record = decision.record;
         let first = world.decide().actions.first().map(told);
@@ -150,6 +152,23 @@ fn a_surge_that_somebody_reverts_is_not_fought() {
     world.assert_says(State::PendingShrink, &Reason::Shrink(reverted));
     world.policy.generation += 1;
     assert_eq!(session(&mut world), ["instances 3"], "a change of the spec tries again");
+}
+
+#[test]
+fn a_parameter_that_forbids_a_second_instance_holds_the_surge_until_it_is_gone() {
+    let mut world = large(1);
+    let decision = world.decide();
+    assert!(decision.record.shrink.is_none(), "not certain yet");
+    survey(&mut world);
+    world.seen.freshness = Freshness::Quorum { read_at: world.now };
+    world.record = world.decide().record;
+    assert!(world.record.shrink.is_some(), "recorded, not begun");
+    world.seen.cluster.conduct.single_only = Some(SingleOnly::WalLogHints);
+    assert_eq!(session(&mut world), Vec::<String>::new());
+    let held = ShrinkReason::SingleOnly(SingleOnly::WalLogHints);
+    world.assert_says(State::PendingShrink, &Reason::Shrink(held));
+    world.seen.cluster.conduct.single_only = None;
+    assert_eq!(session(&mut world), ["instances 2"]);
 }
 
 #[test]

@@ -4,7 +4,9 @@ use headroom_core::{
     Action, Span,
     decision::Need,
     names::{InstanceName, VolumeName},
-    observation::{Census, Freshness, JobSeen, Mark, Primary, ReplicationSeen, Survey, SurveySeen},
+    observation::{
+        BudgetSeen, Census, Freshness, JobSeen, Mark, Primary, ReplicationSeen, Survey, SurveySeen,
+    },
 };
 
 use crate::world::{World, gi, instance, object};
@@ -40,8 +42,10 @@ pub(crate) fn survey(world: &mut World) {
         archiver_failing: false,
     };
     let replication = world.seen.members.keys().map(|name| (name.clone(), says(name))).collect();
-    let jobs = known.and_then(|known| known.facts).map_or(Vec::new(), |facts| facts.jobs);
-    let facts = Survey { jobs, cordoned: [].into(), backup_running: false, replication };
+    let (jobs, budgets) = known
+        .and_then(|known| known.facts)
+        .map_or((Vec::new(), Vec::new()), |facts| (facts.jobs, facts.budgets));
+    let facts = Survey { jobs, cordoned: [].into(), backup_running: false, budgets, replication };
     let mark = Some((now.minus(Span::minutes(5)), 1 << 30));
     world.seen.evidence.survey = Some(SurveySeen { at: now, facts: Some(facts), mark });
 }
@@ -197,6 +201,12 @@ pub(crate) fn runs(world: &mut World, expected: &[&str]) {
     let sizes: Vec<_> =
         world.seen.members.values().map(|it| it.claims[&VolumeName::Data].requested).collect();
     assert!(sizes.iter().all(|size| *size == gi(15)), "{sizes:?}");
+}
+
+/// A PodDisruptionBudget that allows no disruption of these.
+pub(crate) fn budget(of: &[usize], eased_by_surge: bool) -> BudgetSeen {
+    let selects = of.iter().map(|number| instance(*number)).collect();
+    BudgetSeen { name: "quorum".into(), selects, eased_by_surge }
 }
 
 pub(crate) fn job(instance: &str) -> JobSeen {

@@ -51,6 +51,11 @@ impl ClusterWorld {
                 let image = self.connection.upgrade_image()?;
                 self.merge("Cluster", NAME, &json!({"spec": {"imageName": image}}))
             }
+            Act::WalLogHints { on } => {
+                let word = if *on { "on" } else { "off" };
+                let patch = json!({"spec": {"postgresql": {"parameters": {"wal_log_hints": word}}}});
+                self.merge("Cluster", NAME, &patch)
+            }
             Act::Reconciliation { enabled } => {
                 let word = if *enabled { Value::Null } else { json!("disabled") };
                 let patch = json!({"metadata": {"annotations": {"cnpg.io/reconciliationLoop": word}}});
@@ -61,6 +66,7 @@ impl ClusterWorld {
             Act::DeleteStorage => self.delete_storage(),
             Act::CreateStorage => self.make_storage_again(),
             Act::Uncordon => self.uncordon(),
+            Act::ForbidDisruptions { on } => self.forbid_disruptions(*on),
             Act::ProviderLimit { on } => self.refuse_growth(*on),
             Act::SilenceKubelet(_) | Act::PassTime(_) => {
                 Err(failed(&act.to_string(), &"only the simulator has kubelets and a clock of its own"))

@@ -1,10 +1,10 @@
 //! Disturbances, by the plain APIs that people and nodes use.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 
 use headroom_scenario::{Strike, What, Who, WorldError};
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::MicroTime, jiff};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::{api::policy::v1::PodDisruptionBudget, apimachinery::pkg::apis::meta::v1::MicroTime, jiff};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::ClusterWorld;
@@ -12,7 +12,7 @@ use crate::cluster::{
     connect::failed,
     manifests::NAME,
     nodes::{self, Victim},
-    parse,
+    parse, pod,
 };
 
 impl ClusterWorld {
@@ -32,8 +32,40 @@ impl ClusterWorld {
                 let names = runtime.block_on(nodes::names(&self.connection.client, self.lane()))?;
                 names.into_iter().try_for_each(|node| self.cordon(node))
             }
+            Strike::BreakData(who) => self.break_data(*who),
             Strike::Change(act) => self.act(act),
         }
+    }
+
+    /// The control file goes, and the server without a chance to write it anew.
+    fn break_data(&self, who: Who) -> Result<(), WorldError> {
+        const BREAK: &str =
+            r#"rm "$PGDATA/global/pg_control" && kill -KILL "$(head -n 1 "$PGDATA/postmaster.pid")""#;
+        let (pods, instance) = (self.pods(), self.instance(who)?);
+        let command = ["bash", "-c", BREAK];
+        let broken = pod::exec(&pods, &instance, "postgres", &command, Duration::from_secs(20));
+        let output = self.connection.runtime.block_on(broken)?;
+        if output.success { Ok(()) } else { Err(failed("damage a data directory", &output.stderr.trim())) }
+    }
+
+    /// A PodDisruptionBudget of a user's over all instances.
+    pub(super) fn forbid_disruptions(&self, on: bool) -> Result<(), WorldError> {
+        let budgets: Api<PodDisruptionBudget> =
+            Api::namespaced(self.connection.client.clone(), &self.namespace);
+        let budget = json!({
+            "metadata": {"name": "keep"},
+            "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"cnpg.io/cluster": NAME}}},
+        });
+        let budget =
+            serde_json::from_value(budget).map_err(|error| failed("write a PodDisruptionBudget", &error))?;
+        let done = self.connection.runtime.block_on(async {
+            if on {
+                budgets.create(&PostParams::default(), &budget).await.map(drop)
+            } else {
+                budgets.delete("keep", &DeleteParams::default()).await.map(drop)
+            }
+        });
+        done.map_err(|error| failed("create or delete a PodDisruptionBudget", &error))
     }
 
     fn delete_pod(&self, who: Who, how: &DeleteParams) -> Result<(), WorldError> {

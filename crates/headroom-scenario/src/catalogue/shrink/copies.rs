@@ -3,24 +3,30 @@
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    shape::{begun, done, fixture, fuller, functional, large, replaced},
+    shape::{SHRINKS, begun, done, fixture, fuller, functional, large, replaced, restored, with},
     struck::{Struck, strike},
 };
 use crate::{
-    Cell, Fact, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
+    Cell, Fact, Fixture, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
     catalogue::{
-        common::{GI_1, GI_2, GI_4, blank, cell, data, rest, scenario, until, write},
+        common::{GI_1, GI_2, GI_4, MI_1280, blank, cell, data, rest, scenario, until, write},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
+    fixture::ShrinkFixture,
 };
+
+/// Calm for long enough that a stock kubelet has measured what was filled meanwhile.
+fn patient(topology: Topology) -> Fixture {
+    with(topology, ShrinkFixture { stabilization_minutes: 5, ..SHRINKS })
+}
 
 /// New claims are born smaller than the target where no policy sizes them at birth, and raised under their copies.
 pub(in crate::catalogue) fn born_too_small(topology: Topology) -> Cell {
     let mut script = fuller(write());
-    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
     let title = "New claims are born smaller than the target, and are raised to it under their copies";
-    cell("shrink_born_too_small", title, fixture(topology), script, fuller_shrinks(topology))
+    cell("shrink_born_too_small", title, patient(topology), script, fuller_shrinks(topology))
 }
 
 /// The storage does not raise the claim of the first copy, which ends for lack of space until it does.
@@ -29,8 +35,8 @@ pub(in crate::catalogue) fn fails(topology: Topology) -> Cell {
     cell(
         "shrink_copy_fails",
         title,
-        fixture(topology),
-        held_until(Fact::JoinFailed),
+        patient(topology),
+        held_until(topology, Fact::JoinFailed),
         fuller_shrinks(topology),
     )
 }
@@ -40,13 +46,13 @@ pub(in crate::catalogue) fn fails(topology: Topology) -> Cell {
 pub(in crate::catalogue) fn given_up(topology: Topology) -> Cell {
     let title = "The Job of a copy is given up for lack of space: it is deleted, and the next one fits";
     let given_up = Fact::PhaseIs("Cluster is unrecoverable and needs manual intervention");
-    let (script, expect) = (held_until(given_up), fuller_shrinks(topology));
-    let plain = scenario("shrink_copy_given_up", title, fixture(topology), script, expect);
+    let (script, expect) = (held_until(topology, given_up), fuller_shrinks(topology));
+    let plain = scenario("shrink_copy_given_up", title, patient(topology), script, expect);
     Cell::Scenario(Box::new(Scenario { pace: Pace::Slow, ..plain }))
 }
 
 /// The storage's controller raises no claim from before the first copy until this.
-fn held_until(fact: Fact) -> Vec<Step> {
+fn held_until(topology: Topology, fact: Fact) -> Vec<Step> {
     let mut script = fuller(write());
     script.extend([
         Step::Hold(Gate::ControllerStep),
@@ -55,6 +61,7 @@ fn held_until(fact: Fact) -> Vec<Step> {
         until(fact, Wait::Shrink),
         Step::Release(Gate::ControllerStep),
         done(),
+        restored(topology),
         rest(Wait::Recovery),
     ]);
     script
@@ -111,6 +118,7 @@ pub(in crate::catalogue) fn marked_is_elected(topology: Topology) -> Cell {
         strike(Strike::FailOver),
         until(Fact::Serving, Wait::Recovery),
         done(),
+        restored(topology),
         rest(Wait::Recovery),
     ]);
     let expect = Expect {
@@ -120,7 +128,7 @@ pub(in crate::catalogue) fn marked_is_elected(topology: Topology) -> Cell {
             Functional::Instances(topology.instances()),
         ]),
         storage: all([
-            Storage::EveryClaimRequests(VolumeName::Data, GI_1),
+            Storage::EveryClaimBetween(VolumeName::Data, GI_1, MI_1280),
             Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
         ]),
         data: data(),

@@ -43,7 +43,7 @@ pub(in crate::catalogue) fn drained(topology: Topology, gate: Gate) -> Made {
     after.extend([until(Fact::Serving, Wait::Recovery), Step::Do(Act::Uncordon), done()]);
     let struck = Struck::new("shrink_node_drained", title, topology, strikes, (1, 3));
     let fixture = Fixture { enable_pdb: topology != Topology::T1, ..fixture(topology) };
-    Ok(Struck { after, fixture, ..struck }.at(gate))
+    Ok(Struck { fixture, after, ..struck }.at(gate))
 }
 
 const NO_STORE: &str = "it needs an object store, which the scenarios bring none of";
@@ -58,6 +58,6 @@ pub(in crate::catalogue) fn backed_up(topology: Topology, gate: Gate) -> Made {
     let after = vec![until(Fact::BackupEnded, Wait::Backup), done()];
     let struck = Struck::new("shrink_backup_running", title, topology, strikes, (1, 1));
     let fixture = Fixture { backups: Some(BackupMode::Store), ..fixture(topology) };
-    let scenario = Struck { after, fixture, ..struck }.at(gate);
+    let scenario = Struck { fixture, after, ..struck }.at(gate);
     Ok(Scenario { simulator_only: Some(NO_STORE), ..scenario })
 }

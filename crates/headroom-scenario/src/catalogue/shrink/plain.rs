@@ -2,7 +2,9 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{WITHOUT_SURGE, begun, done, fixture, functional, large, once, replaced, small, with};
+use super::shape::{
+    WITHOUT_SURGE, begun, done, fixture, functional, large, once, replaced, restored, small, with,
+};
 use crate::{
     Act, Cell, Fact, Step, Topology, Wait,
     catalogue::common::{GI_1, GI_4, MI_1152, blank, cell, data, rest, until},
@@ -12,7 +14,7 @@ use crate::{
 /// A volume of 4Gi that holds 0.6Gi comes to 1Gi.
 pub(in crate::catalogue) fn plain(topology: Topology) -> Cell {
     let mut script = large();
-    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
     let expect = Expect {
         functional: functional(topology, topology.instances()),
         storage: small(),
@@ -38,7 +40,7 @@ pub(in crate::catalogue) fn without_surge(topology: Topology) -> Cell {
         Topology::T3 => {}
     }
     let mut script = large();
-    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
     let expect = Expect {
         functional: functional(topology, 2),
         storage: small(),
@@ -53,7 +55,7 @@ pub(in crate::catalogue) fn without_surge(topology: Topology) -> Cell {
 /// What has shrunk is filled again, and grows again.
 pub(in crate::catalogue) fn again(topology: Topology) -> Cell {
     let mut script = large();
-    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
     script.extend([
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 84 }),
         until(Fact::EveryClaimHas(VolumeName::Data, MI_1152), Wait::Growth),

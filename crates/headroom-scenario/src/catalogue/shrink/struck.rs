@@ -1,12 +1,14 @@
 //! A shrink that is struck at its steps, and comes to its end all the same.
 
+use std::time::Duration;
+
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::shape::{ALONE, begun, done, fixture, large_with, replaced};
 use crate::{
     Act, Fact, Fixture, Gate, Scenario, Step, Strike, Topology, Wait, Who,
     catalogue::{
-        common::{GI_1, GI_2, GI_4, data, rest, scenario, until, write},
+        common::{GI_1, GI_2, GI_4, MI_1280, data, rest, scenario, until, write},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
@@ -50,7 +52,7 @@ impl Struck {
         ]);
         let instances = topology.instances();
         let after = vec![done()];
-        let (fixture, size) = (fixture(topology), (GI_1, GI_1));
+        let (fixture, size) = (fixture(topology), (GI_1, MI_1280));
         Self { id, title, fixture, before: None, strikes, after, instances, size, promotions, control }
     }
 
@@ -66,7 +68,11 @@ impl Struck {
         script.extend(self.strikes);
         script.push(Step::Release(gate));
         script.extend(self.after);
-        script.extend([until(Fact::Serving, Wait::Recovery), rest(Wait::Shrink)]);
+        script.extend([
+            until(Fact::InstancesAre(self.instances), Wait::Shrink),
+            until(Fact::Serving, Wait::Recovery),
+            rest(Wait::Shrink),
+        ]);
         let (least, most) = self.promotions;
         let expect = Expect {
             functional: all([
@@ -93,6 +99,11 @@ pub(super) const fn strike(strike: Strike) -> Step {
 
 pub(super) const fn change(act: Act) -> Step {
     Step::Strike(Strike::Change(act))
+}
+
+/// A change of what is wanted, and until no step is on its way that was decided before it.
+pub(super) fn wanted(act: Act) -> Vec<Step> {
+    vec![change(act), until(Fact::Calm(Duration::from_secs(40)), Wait::Decision)]
 }
 
 /// The primary is lost without grace: with a ready replica CNPG fails over, else the pod comes back, which it does only
@@ -123,7 +134,7 @@ pub(in crate::catalogue) fn switchover(topology: Topology, gate: Gate) -> Made {
 /// `request` is raised above the target: that becomes the target, and what is small already grows in place.
 pub(in crate::catalogue) fn raised(topology: Topology, gate: Gate) -> Made {
     let title = "request is raised at a step of a shrink: every claim ends there";
-    let strikes = vec![change(Act::SetPolicy(PolicyChange::Request(GI_2)))];
+    let strikes = wanted(Act::SetPolicy(PolicyChange::Request(GI_2)));
     let struck = Struck::new("p0_08_request_raised_during_shrink", title, topology, strikes, (1, 1));
     Ok(Struck { size: (GI_2, GI_2), ..struck }.at(gate))
 }
@@ -133,11 +144,11 @@ pub(in crate::catalogue) fn raised(topology: Topology, gate: Gate) -> Made {
 pub(in crate::catalogue) fn lowered(topology: Topology, gate: Gate) -> Made {
     let title = "request is lowered at a step of a shrink: that shrink ends where it was to end";
     let request = |size| Act::SetPolicy(PolicyChange::Request(size));
-    let strikes = vec![change(request(GI_1))];
+    let strikes = wanted(request(GI_1));
     let struck = Struck::new("p0_08_request_lowered_during_shrink", title, topology, strikes, (1, 1));
     let mut control = struck.control;
+    // What it waits for then is waited for, and told of once more after a restart.
     control.retain(|expected| !matches!(expected, Control::EndsAs(..)));
-    control.push(Control::EndsAs(VolumeName::Data, State::PendingShrink, "ShrunkRecently"));
     let rests = until(Fact::ReasonIs(VolumeName::Data, "ShrunkRecently"), Wait::Shrink);
     let (before, after, size) = (Some(request(GI_2)), vec![done(), rests], (GI_2, GI_2));
     Ok(Struck { before, after, size, control, ..struck }.at(gate))
@@ -165,14 +176,14 @@ pub(in crate::catalogue) fn reconciliation_off(topology: Topology, gate: Gate) -
 /// Somebody wants one instance more.
 pub(in crate::catalogue) fn more(topology: Topology, gate: Gate) -> Made {
     let title = "Somebody adds instances at a step of a shrink: that is how many there are at the end";
-    let wanted = topology.instances() + 2;
-    let strikes = vec![change(Act::Scale { instances: wanted })];
+    let instances = topology.instances() + 2;
+    let strikes = wanted(Act::Scale { instances });
     let struck = Struck::new("p0_08_instances_raised_during_shrink", title, topology, strikes, (0, 1));
     let mut control = struck.control;
     control.retain(|expected| !matches!(expected, Control::InstancesReplacedBetween(..)));
     // What was a single instance is one of several now, and is made anew like them.
     control.push(Control::InstancesReplacedBetween(1, 3));
-    Ok(Struck { instances: wanted, control, ..struck }.at(gate))
+    Ok(Struck { instances, control, ..struck }.at(gate))
 }
 
 /// Somebody wants one instance less.
@@ -182,10 +193,10 @@ pub(in crate::catalogue) fn fewer(topology: Topology, gate: Gate) -> Made {
     }
     let title =
         "Somebody takes an instance away at a step of a shrink: that is how many there are at the end";
-    let wanted = topology.instances() - 1;
-    let strikes = vec![change(Act::Scale { instances: wanted })];
+    let instances = topology.instances() - 1;
+    let strikes = wanted(Act::Scale { instances });
     let struck = Struck::new("p0_08_instances_lowered_during_shrink", title, topology, strikes, (0, 2));
-    Ok(Struck { instances: wanted, ..struck }.at(gate))
+    Ok(Struck { instances, ..struck }.at(gate))
 }
 
 /// GitOps sets the number of instances back: not fought, told, and tried again when the user changes something.

@@ -4,7 +4,7 @@ use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::{
     shape::{begun, replaced},
-    struck::{Struck, change},
+    struck::{Struck, change, wanted},
 };
 use crate::{
     Act, Fact, Gate, Step, Topology, Wait,
@@ -29,7 +29,7 @@ fn either(topology: Topology) -> Vec<Control> {
 /// `shrink.enabled` is set to false: uniform claims, whatever their size.
 pub(in crate::catalogue) fn disabled(topology: Topology, gate: Gate) -> Made {
     let title = "shrink is switched off at a step of a shrink: claims and instances are alike again";
-    let strikes = vec![change(Act::SetPolicy(PolicyChange::Shrink(false)))];
+    let strikes = wanted(Act::SetPolicy(PolicyChange::Shrink(false)));
     let struck = Struck::new("p0_08_shrink_disabled", title, topology, strikes, (0, 1));
     let struck = Struck { size: (GI_1, GI_4), control: either(topology), after: Vec::new(), ..struck };
     Ok(struck.at(gate))

@@ -2,7 +2,7 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{begun, done, fixture, functional, large, once, replaced, small};
+use super::shape::{begun, done, fixture, functional, large, once, replaced, restored, small};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
     catalogue::common::{GI_1, GI_2, GI_4, cell, data, idx, rest, until, write},
@@ -17,6 +17,7 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
         until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
         until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
         until(Fact::Completed(idx(), Cause::Shrink, 1), Wait::Shrink),
+        restored(topology),
         rest(Wait::Recovery),
     ];
     let expect = Expect {
@@ -44,7 +45,7 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
 /// WAL has a volume of its own, which comes back as large as it was.
 pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
     let mut script = large();
-    script.extend([begun(), done(), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
     let mut storage = small();
     storage.push(Storage::EveryClaimRequests(VolumeName::Wal, GI_2));
     storage.push(Storage::NeverOutside(VolumeName::Wal, GI_2, GI_2));

@@ -86,6 +86,11 @@ pub fn plan(situation: &Situation<'_>) -> Vec<Move> {
     if !cluster.spec.reconcile {
         return Vec::new();
     }
+    if cluster.spec.instances > 1 && !cluster.spec.wal_log_hints {
+        // Its webhook does not see the scale subresource; its controller does nothing for such a Cluster (S2).
+        let words = "`wal_log_hints` must be set to `on` when `instances` > 1";
+        return vec![Move::Phase(phase::INVALID, Some(words.into()))];
+    }
     let pods = instance_pods(api, name);
     if pods.iter().any(|pod| !pod.meta.deleting && no_room_for_wal(pod)) {
         // `ensureNoFailoverOnFullDisk` returns before anything else is looked at, sizes included.
@@ -230,10 +235,7 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
     let unready = pods.iter().any(|pod| !pod.ready);
     let inactive = pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running);
     let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
-    let ghosts = claims(api, name)
-        .iter()
-        .any(|claim| claim.meta.deleting && api.instance_pod(&claim.instance).is_none());
-    if inactive || missing || ghosts {
+    if inactive || missing {
         // `allInstancesAreActive`: said unless CNPG itself restarts the primary.
         let keeps = [phase::REMAKING, phase::IN_PLACE].map(Some);
         return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
@@ -254,7 +256,9 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
         return steps;
     }
     if !memory.raising && cluster.status.phase == Some(phase::HEALTHY) {
-        return Vec::new();
+        // Each turn that comes to its end does so (S: `cleanupCompletedJobs`).
+        let done = api.jobs().any(|job| job.cluster == *name && job.succeeded);
+        return if done { vec![Move::DropJobs] } else { Vec::new() };
     }
     vec![Move::DropJobs, Move::Phase(phase::HEALTHY, None)]
 }

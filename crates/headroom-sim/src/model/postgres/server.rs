@@ -136,6 +136,15 @@ impl Model {
         }
     }
 
+    /// Its data directory is damaged: its server ends and never starts again (docs/experiments-shrink.md S4).
+    pub fn break_data(&mut self, cluster: &Name, instance: &Name) {
+        let database = self.databases.get_mut(cluster);
+        if let Some(server) = database.and_then(|database| database.servers.get_mut(instance)) {
+            server.rebuild = true;
+        }
+        self.panic_server(cluster, instance, 1);
+    }
+
     /// An instance's volumes and what they held are gone: it is joined anew.
     pub(in crate::model) fn forget_server(&mut self, cluster: &Name, instance: &Name) {
         if let Some(database) = self.databases.get_mut(cluster) {

@@ -2,7 +2,10 @@
 
 use std::{future::Future, pin::Pin};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{
+    api::core::v1::{Pod, ServiceAccount},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 use super::*;
 
@@ -51,10 +54,19 @@ async fn populate(client: &Client, namespace: &str) {
         },
     }))
     .expect("a pod");
+    // A control plane without controllers makes no account for the namespace.
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+    let account = ServiceAccount {
+        metadata: ObjectMeta { name: Some("default".to_owned()), ..ObjectMeta::default() },
+        ..ServiceAccount::default()
+    };
+    match accounts.create(&PostParams::default(), &account).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) => unreachable!("an account can be made: {error}"),
+    }
     let pods = Api::<Pod>::namespaced(client.clone(), namespace);
-    // The namespace's account is made a moment after it.
-    let made = wait::until(LONG, SHORT, || async { pods.create(&PostParams::default(), &pod).await.ok() });
-    made.await.expect("a pod");
+    pods.create(&PostParams::default(), &pod).await.expect("a pod");
 }
 
 async fn scale(client: Client, namespace: String, instances: u32) -> kube::Result<()> {

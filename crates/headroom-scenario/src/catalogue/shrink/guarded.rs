@@ -1,0 +1,93 @@
+//! What the experiments S2 and S4 showed, and the guard against each.
+
+use headroom_core::{names::VolumeName, report::State};
+
+use super::{
+    shape::{begun, done, fixture, functional, large, once, restored, small},
+    struck::{Struck, strike},
+};
+use crate::{
+    Act, Cell, Fact, Gate, Step, Strike, Topology, Wait, Who,
+    catalogue::{
+        common::{blank, cell, data, rest, until},
+        gated::Made,
+    },
+    expect::{Control, Expect, Timing, all},
+};
+
+/// `wal_log_hints: off` goes with a single instance only, and CloudNativePG repairs nothing once there are two: no
+/// instance is added before it is on again.
+pub(in crate::catalogue) fn without_hints(topology: Topology) -> Cell {
+    let id = "shrink_wal_log_hints_off";
+    if topology != Topology::T1 {
+        return blank(id, topology, "CloudNativePG refuses wal_log_hints off beside a second instance");
+    }
+    let mut script = large();
+    // After the fill, which a restart of the server would end.
+    script.extend([
+        Step::Do(Act::WalLogHints { on: false }),
+        until(Fact::ReasonIs(VolumeName::Data, "ParameterForbidsReplicas"), Wait::Shrink),
+        Step::Do(Act::WalLogHints { on: true }),
+        begun(),
+        done(),
+        restored(topology),
+        rest(Wait::Recovery),
+    ]);
+    let mut control = once(topology);
+    control.extend(all([Control::PassedThroughAs(
+        VolumeName::Data,
+        State::PendingShrink,
+        "ParameterForbidsReplicas",
+    )]));
+    let expect = Expect {
+        functional: functional(topology, 0),
+        storage: small(),
+        data: data(),
+        control,
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let title = "A single instance with wal_log_hints off gets no second one until that is on";
+    cell(id, title, fixture(topology), script, expect)
+}
+
+/// After the switchover of a single instance the old primary's data is damaged: CloudNativePG chooses no instance that is
+/// not ready, so after some patience it goes by name, once the number is set back.
+pub(in crate::catalogue) fn old_primary_broken(topology: Topology, gate: Gate) -> Made {
+    if topology != Topology::T1 {
+        return Err("the old primary is made anew like every other instance");
+    }
+    let title = "The old primary of a single instance never comes back, and is removed all the same";
+    let strikes = vec![
+        strike(Strike::BreakData(Who::LastReplica)),
+        until(Fact::ReadyAtMost(1), Wait::Strike),
+        until(Fact::ReasonIs(VolumeName::Data, "OldPrimaryNotReady"), Wait::Shrink),
+    ];
+    let struck = Struck::new("shrink_old_primary_broken", title, topology, strikes, (1, 1));
+    let mut control = struck.control;
+    control.retain(|expected| !matches!(expected, Control::InstancesReplacedBetween(..)));
+    control.push(Control::InstancesReplaced(1));
+    Ok(Struck { control, ..struck }.at(gate))
+}
+
+/// A PodDisruptionBudget that allows no disruption holds the shrink by name, also one of a single instance.
+pub(in crate::catalogue) fn disruptions_forbidden(topology: Topology) -> Cell {
+    let mut script = large();
+    script.insert(1, Step::Do(Act::ForbidDisruptions { on: true }));
+    script.extend([
+        until(Fact::ReasonIs(VolumeName::Data, "DisruptionForbidden"), Wait::Shrink),
+        Step::Do(Act::ForbidDisruptions { on: false }),
+        begun(),
+        done(),
+        restored(topology),
+        rest(Wait::Recovery),
+    ]);
+    let expect = Expect {
+        functional: functional(topology, topology.instances()),
+        storage: small(),
+        data: data(),
+        control: once(topology),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let title = "A PodDisruptionBudget that allows no disruption holds a shrink until it does";
+    cell("shrink_disruption_forbidden", title, fixture(topology), script, expect)
+}
