@@ -77,7 +77,7 @@ pub(in crate::catalogue) fn again(topology: Topology) -> Cell {
             Control::PassedThrough(VolumeName::Data, State::Shrinking),
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
             Control::InstancesReplaced(replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+            // A quick fill is an emergency, after which so much is free that a shrink would be due but for its rest.
             Control::QuietAtTheEnd,
         ]),
         timing: all([Timing::WithinSum(&[Wait::Growth, Wait::Growth])]),
