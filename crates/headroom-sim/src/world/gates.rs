@@ -32,17 +32,8 @@ impl SimWorld {
         self.holds.held.insert(gate);
         self.holds.reached.remove(&gate);
         self.holds.raised.clear();
-        match gate {
-            Gate::ControllerStep => self.model.gates.hold(Held::Controller),
-            Gate::NodeStep => self.model.gates.hold(Held::Node),
-            Gate::Provision => self.model.gates.hold(Held::Provision),
-            Gate::BeforePatch
-            | Gate::BetweenClaims
-            | Gate::BeforeCompletion
-            | Gate::BeforeSurge
-            | Gate::BeforeReplace
-            | Gate::BeforePromotion
-            | Gate::BeforeLower => {}
+        if let Some(held) = in_the_storage(gate) {
+            self.model.gates.hold(held);
         }
         self.push(What::GateHeld(gate));
     }
@@ -53,17 +44,8 @@ impl SimWorld {
             return false;
         }
         self.push(What::GateReleased(gate));
-        match gate {
-            Gate::ControllerStep => self.model.change(|model| model.let_go(Held::Controller)),
-            Gate::NodeStep => self.model.change(|model| model.let_go(Held::Node)),
-            Gate::Provision => self.model.change(|model| model.let_go(Held::Provision)),
-            Gate::BeforePatch
-            | Gate::BetweenClaims
-            | Gate::BeforeCompletion
-            | Gate::BeforeSurge
-            | Gate::BeforeReplace
-            | Gate::BeforePromotion
-            | Gate::BeforeLower => {}
+        if let Some(held) = in_the_storage(gate) {
+            self.model.change(|model| model.let_go(held));
         }
         let (free, held): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.held_requests).into_iter().partition(|held| held.gate == gate);
@@ -168,6 +150,22 @@ impl SimWorld {
         let samples = lines.map(|lines| translate::samples(&lines)).map_err(Into::into);
         self.tell(pid, Event::Sampled(node, samples));
         self.drive(pid);
+    }
+}
+
+/// What the model holds; the other gates stand before requests of the operator.
+const fn in_the_storage(gate: Gate) -> Option<Held> {
+    match gate {
+        Gate::ControllerStep => Some(Held::Controller),
+        Gate::NodeStep => Some(Held::Node),
+        Gate::Provision => Some(Held::Provision),
+        Gate::BeforePatch
+        | Gate::BetweenClaims
+        | Gate::BeforeCompletion
+        | Gate::BeforeSurge
+        | Gate::BeforeReplace
+        | Gate::BeforePromotion
+        | Gate::BeforeLower => None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     decision::Need,
     ledger::Outcome,
     names::{InstanceName, VolumeName},
-    observation::{Mark, MemberSeen, Primary},
+    observation::{Mark, MemberSeen, PodSeen, Primary},
     record::{Condemned, Course, Shrink, Surging, TurnedBack},
     witness::PROVES_FOR,
 };
@@ -158,36 +158,39 @@ pub(super) fn left(seen: &Observation, shrink: &Shrink) -> bool {
     seen.members.iter().any(|(name, member)| is_original(shrink, name, member))
 }
 
+/// What is left of the condemned: its pod, and how many of its claims.
+fn remains<'a>(seen: &'a Observation, condemned: &Condemned) -> (Option<&'a PodSeen>, usize) {
+    let member = seen.members.get(&condemned.instance);
+    let pod = member.and_then(|member| member.pod.as_ref()).filter(|pod| pod.id.uid == condemned.pod);
+    let claims = member.into_iter().flat_map(|member| member.claims.values());
+    (pod, claims.filter(|claim| condemned.claims.contains(&claim.id.uid)).count())
+}
+
 /// Whether CNPG has begun to delete the condemned: its claims go first, its pod after them. To stop in between would leave
 /// an instance without claims (experiments E5).
 pub(super) fn begun(seen: &Observation, condemned: &Condemned) -> bool {
-    let Some(member) = seen.members.get(&condemned.instance) else { return true };
-    let pod = member.pod.as_ref().filter(|pod| pod.id.uid == condemned.pod);
-    let held = member.claims.values().filter(|claim| condemned.claims.contains(&claim.id.uid)).count();
+    let (pod, held) = remains(seen, condemned);
+    let going = |member: &MemberSeen| member.claims.values().any(|claim| claim.terminating);
     pod.is_none_or(|pod| pod.terminating)
         || held < condemned.claims.len()
-        || member.claims.values().any(|claim| claim.terminating)
+        || seen.members.get(&condemned.instance).is_some_and(going)
 }
 
 /// Lets the condemned go when it is gone, and spares it when it must not go: it is or may become primary, the shrink leads
 /// elsewhere, or `rests`. What CNPG has begun to delete is not spared: it cannot be.
 pub(super) fn spare(seen: &Observation, shrink: &mut Shrink, rests: bool) {
     let Some(condemned) = &shrink.condemned else { return };
-    let member = seen.members.get(&condemned.instance);
-    let claims = || member.into_iter().flat_map(|member| member.claims.values());
-    let pod = member.and_then(|member| member.pod.as_ref()).filter(|pod| pod.id.uid == condemned.pod);
-    let held = claims().filter(|claim| condemned.claims.contains(&claim.id.uid)).count();
+    let (pod, held) = remains(seen, condemned);
     if pod.is_none() && held == 0 {
         shrink.condemned = None;
         return;
     }
-    let begun = begun(seen, condemned);
     let replica = match &seen.cluster.primary {
         Primary::Known(primary) => *primary != condemned.instance,
         Primary::Moving { .. } | Primary::Unknown => false,
     };
     let goes_on = replica && shrink.course == Course::Smaller && !rests;
-    if !begun && !goes_on {
+    if !goes_on && !begun(seen, condemned) {
         shrink.condemned = None;
     }
 }
