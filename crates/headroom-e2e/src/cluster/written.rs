@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) const MANAGER: &str = "headroom";
 
 /// CloudNativePG is told to make the instance anew.
-const UNRECOVERABLE: &str = "/metadata/annotations/alpha.cnpg.io~1unrecoverable";
+pub(crate) const UNRECOVERABLE: &str = "/metadata/annotations/alpha.cnpg.io~1unrecoverable";
 /// It was headroom that told it.
 const REPLACED_BY: &str = "/metadata/annotations/headroom.dev~1replaced-by";
 

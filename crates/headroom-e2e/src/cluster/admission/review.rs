@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use headroom_core::{Bytes, quantity};
 use serde_json::{Value, json};
 
+use crate::cluster::written::UNRECOVERABLE;
+
 /// A write that waits for a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Review {
@@ -36,9 +38,6 @@ pub(crate) enum Write {
     /// Anything else; no gate stands before it.
     Other,
 }
-
-/// The annotation by which CloudNativePG is told to make an instance anew.
-const UNRECOVERABLE: &str = "/metadata/annotations/alpha.cnpg.io~1unrecoverable";
 
 /// Reads an AdmissionReview; `None` when it is none.
 pub(crate) fn read(review: &Value) -> Option<Review> {
