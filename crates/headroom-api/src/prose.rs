@@ -221,7 +221,8 @@ pub fn join_trapped(primary: &InstanceName, joining: &InstanceName) -> String {
         "outage: the pod of the primary {primary} is gone, CloudNativePG recreates no pod before the Job that makes \
          {joining} has ended, and that Job waits for the primary. Delete the Job, which holds no data: `kubectl delete job \
          {joining}-join` (`kubectl get jobs` shows another name where replicas come from snapshots); CloudNativePG then \
-         brings the primary back and makes the Job again. headroom did not ask for this instance and touches nothing"
+         brings the primary back. If it makes no Job again, delete the claims of {joining} as well, `{joining}` last: no \
+         instance ever ran on them. headroom did not ask for this instance and touches nothing"
     )
 }
 

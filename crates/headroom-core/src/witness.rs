@@ -4,7 +4,7 @@
 use crate::{
     Observation, Span, Timestamp,
     ledger::ActionId,
-    names::{InstanceName, ObjectId, Version},
+    names::{InstanceName, ObjectId, Version, VolumeName},
     observation::{ClaimPhase, Freshness, JobSeen, Mark, MemberSeen, Primary},
     record::Shrink,
 };
@@ -73,8 +73,8 @@ acts!(
         /// The new number.
         to: u32,
     }
-    /// Delete a Job that makes an instance, with its uid: it holds no data, and CNPG makes it again where the instance
-    /// is still wanted.
+    /// Delete a Job that makes an instance, with its uid: it holds no data. Its claims stay, and CNPG 1.30 makes no Job
+    /// again while they do (docs/experiments-shrink.md, S7).
     DeleteJob {
         /// The Job.
         job: ObjectId,
@@ -131,7 +131,8 @@ impl Quorum<'_> {
         (idle && !job.terminating).then(|| DeleteJob { job: job.id.clone(), instance: job.instance.clone() })
     }
 
-    /// Discards a claim of an instance that has no pod, is not primary and is no original of the shrink.
+    /// Discards a claim of an instance that has no pod, is not primary, and has never run or was not there when the shrink
+    /// began.
     pub fn discard(
         &self,
         shrink: &Shrink,
@@ -140,8 +141,11 @@ impl Quorum<'_> {
     ) -> Option<DiscardClaim> {
         let member = self.member(instance)?;
         let seen = member.claims.values().find(|seen| seen.id == *claim)?;
-        let original = shrink.originals.contains_key(instance);
-        let idle = member.pod.is_none() && !original && self.is_replica(instance);
+        let data = member.claims.get(&VolumeName::Data);
+        let there_before = shrink.originals.get(instance);
+        let original = there_before.is_some_and(|uid| data.is_none_or(|data| data.id.uid == *uid));
+        let unborn = there_before.is_none() || data.is_some_and(|data| data.initializing);
+        let idle = member.pod.is_none() && !original && unborn && self.is_replica(instance);
         let there = !seen.terminating && seen.phase != ClaimPhase::Lost;
         (idle && there).then(|| DiscardClaim { claim: claim.clone(), instance: instance.clone() })
     }

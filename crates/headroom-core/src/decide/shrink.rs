@@ -9,6 +9,7 @@ mod health;
 pub(super) mod offer;
 mod old;
 mod steps;
+mod stuck;
 
 pub(super) use begin::plans;
 

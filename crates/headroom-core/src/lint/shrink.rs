@@ -206,18 +206,30 @@ fn check_instances(case: &mut Case<'_>, set: &SetInstances) {
     }
 }
 
+/// Of the way back, or of a copy that has lost its Job; never of an instance that has run and was there before.
 fn check_discard(case: &mut Case<'_>, discard: &DiscardClaim) {
     certain(case);
-    let shrink = case.decision.record.shrink.as_ref();
-    let back = shrink.is_some_and(|shrink| matches!(shrink.course, Course::Back(_)));
-    let original = shrink.is_some_and(|shrink| shrink.originals.contains_key(discard.instance()));
-    case.require(back && !original, "DiscardUnfounded");
-    case.require(!is_primary(case, discard.instance()), "PrimaryDestroyed");
-    require_podless(case, discard.instance());
-    let held = case.seen.members.get(discard.instance()).is_some_and(|member| {
-        member.claims.values().any(|claim| claim.id == *discard.claim() && !claim.terminating)
+    let (shrink, name) = (case.decision.record.shrink.as_ref(), discard.instance());
+    let member = case.seen.members.get(name);
+    let data = member.and_then(|member| member.claims.get(&VolumeName::Data));
+    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let jobless = facts.is_some_and(|facts| {
+        !facts.copied.contains(name) && !facts.jobs.iter().any(|job| job.instance == *name)
     });
+    let abandoned = jobless && data.is_some_and(|claim| claim.initializing);
+    let founded = shrink.is_some_and(|shrink| match shrink.originals.get(name) {
+        Some(uid) => abandoned && data.is_some_and(|claim| claim.id.uid != *uid),
+        None => abandoned || matches!(shrink.course, Course::Back(_)),
+    });
+    case.require(founded, "DiscardUnfounded");
+    case.require(!is_primary(case, name), "PrimaryDestroyed");
+    require_podless(case, name);
+    let mut claims = member.into_iter().flat_map(|member| &member.claims);
+    let held = claims.clone().any(|(_, claim)| claim.id == *discard.claim() && !claim.terminating);
     case.require(held, "WrongClaim");
+    let is_data = data.is_some_and(|claim| claim.id == *discard.claim());
+    let others = claims.any(|(volume, claim)| *volume != VolumeName::Data && !claim.terminating);
+    case.require(!is_data || !others, "DataFirst");
 }
 
 /// A quorum read and a survey of just now.

@@ -26,6 +26,8 @@ pub struct SurveySeen {
 pub struct Survey {
     /// Jobs of the Cluster that have not completed.
     pub jobs: Vec<JobSeen>,
+    /// The instances whose Job has completed and is still there: CNPG has yet to take their claims over.
+    pub copied: BTreeSet<InstanceName>,
     /// Nodes that take no new pods.
     pub cordoned: BTreeSet<NodeName>,
     /// A Backup of the Cluster has begun and not ended.

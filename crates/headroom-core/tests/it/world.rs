@@ -89,6 +89,7 @@ pub(crate) fn claim(name: &str, size: Bytes) -> ClaimSeen {
         capacity: Some(size),
         phase: ClaimPhase::Bound,
         resize: Resizing::none(),
+        initializing: false,
         terminating: false,
         growable: Growable::Yes,
     }

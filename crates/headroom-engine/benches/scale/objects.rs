@@ -173,6 +173,7 @@ fn claims(number: usize) -> Vec<Seen> {
                     capacity: Some(Bytes::gibi(10)),
                     phase: ClaimPhase::Bound,
                     resize: Resizing::none(),
+                    initializing: false,
                     terminating: false,
                     growable: Growable::Unknown,
                 }),

@@ -86,6 +86,7 @@ pub(crate) fn claim(a: &ClaimHeld, b: &ClaimHeld) -> bool {
         capacity,
         phase,
         resize,
+        initializing,
         terminating,
         growable,
     } = claim;
@@ -98,6 +99,7 @@ pub(crate) fn claim(a: &ClaimHeld, b: &ClaimHeld) -> bool {
         && *capacity == b.claim.capacity
         && *phase == b.claim.phase
         && *resize == b.claim.resize
+        && *initializing == b.claim.initializing
         && *terminating == b.claim.terminating
         && *growable == b.claim.growable
 }

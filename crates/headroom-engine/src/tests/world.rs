@@ -121,6 +121,7 @@ fn claim(instance: &str, size: Bytes) -> ClaimSeen {
         capacity: Some(size),
         phase: ClaimPhase::Bound,
         resize: Resizing::none(),
+        initializing: false,
         terminating: false,
         growable: Growable::Unknown,
     }

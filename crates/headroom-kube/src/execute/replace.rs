@@ -1,6 +1,6 @@
 //! The calls of a shrink.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headroom_api::{REPLACED_BY, UNRECOVERABLE, time::to_text};
 use headroom_core::{
@@ -125,11 +125,13 @@ pub(super) fn surveyed(key: &ClusterKey, outcomes: &[Outcome]) -> Option<Survey>
     let jobs: SlimList<Job> = serde_json::from_slice(body(jobs)?).ok()?;
     let nodes: SlimList<slim::Node> = serde_json::from_slice(body(nodes)?).ok()?;
     let backups: SlimList<Backup> = serde_json::from_slice(body(backups)?).ok()?;
-    let mut seen = Vec::new();
+    let (mut seen, mut copied) = (Vec::new(), BTreeSet::new());
     for job in jobs.items {
         let (head, job) = job.into_parts();
         let job = job.ok()?;
-        if !job.completed() {
+        if job.completed() {
+            copied.insert(instance(&head));
+        } else {
             let terminating = head.deleting();
             let failed = job.is("Failed");
             seen.push(JobSeen { id: id(&head), instance: instance(&head), failed, terminating });
@@ -142,6 +144,7 @@ pub(super) fn surveyed(key: &ClusterKey, outcomes: &[Outcome]) -> Option<Survey>
     let cordoned = nodes.items.into_iter().map(|node| NodeName::from(node.into_parts().0.name.as_str()));
     Some(Survey {
         jobs: seen,
+        copied,
         cordoned: cordoned.collect(),
         backup_running: running,
         budgets: budgets::forbidding(key, body(budgets)?, body(pods)?)?,

@@ -7,8 +7,8 @@ use headroom_core::{
 use headroom_engine::{Kind, Seen};
 
 use super::{
-    CLAIM_ROLE_LABEL, INSTANCE_LABEL, TABLESPACE_LABEL, Translate, Unclear, id, labelled_key, unclear,
-    version,
+    CLAIM_ROLE_LABEL, CLAIM_STATUS_ANNOTATION, INSTANCE_LABEL, TABLESPACE_LABEL, Translate, Unclear, id,
+    labelled_key, unclear, version,
 };
 use crate::slim::{Claim, Head};
 
@@ -39,6 +39,10 @@ impl Translate for Claim {
             capacity: capacity.and_then(|capacity| capacity.storage.bytes()),
             phase: phase(body.status.as_ref().and_then(|status| status.phase.as_deref())),
             resize: resizing(&body),
+            initializing: head
+                .annotations
+                .get(CLAIM_STATUS_ANNOTATION)
+                .is_some_and(|word| word == "initializing"),
             terminating: head.deleting(),
             growable: Growable::Unknown,
         };

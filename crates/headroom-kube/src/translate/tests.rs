@@ -194,6 +194,19 @@ fn a_new_claim_is_pending() {
 }
 
 #[test]
+fn a_claim_on_which_no_instance_has_run_says_so() {
+    for (word, expected) in [(Some("initializing"), true), (Some("ready"), false), (None, false)] {
+        let mut object = claim_object(data_labels(), json!({"phase": "Bound"}));
+        object["metadata"]["annotations"] = json!({"cnpg.io/pvcStatus": word});
+        if word.is_none() {
+            object["metadata"]["annotations"] = json!(null);
+        }
+        let Seen::Claim { claim, .. } = understood::<Claim>(&object) else { panic!("not a claim") };
+        assert_eq!(claim.initializing, expected, "{word:?}");
+    }
+}
+
+#[test]
 fn a_resize_says_where_it_stands() {
     let seen = claim(json!({
         "phase": "Bound",

@@ -125,9 +125,12 @@ fn claim(claim: &Claim) -> Value {
     if let Some(class) = &claim.class {
         spec["storageClassName"] = json!(&**class);
     }
+    let mut metadata = metadata(&claim.meta, &labels);
+    metadata["annotations"] =
+        json!({"cnpg.io/pvcStatus": if claim.ready { "ready" } else { "initializing" }});
     json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-        "metadata": metadata(&claim.meta, &labels), "spec": spec, "status": claim_status(claim),
+        "metadata": metadata, "spec": spec, "status": claim_status(claim),
     })
 }
 

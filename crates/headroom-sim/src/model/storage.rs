@@ -41,8 +41,11 @@ pub enum DriverError {
 }
 
 impl Model {
-    /// A new claim is bound 0.05 to 0.6 s later (traces 01, 03).
+    /// A new claim is bound 0.05 to 0.6 s later (traces 01, 03). What the resizer was doing for one of the same name that
+    /// is gone does not concern it.
     pub(super) fn claim_created(&mut self, claim: &Claim) {
+        self.resizer_busy.remove(&claim.meta.name);
+        self.final_errors.remove(&claim.meta.name);
         let delay = self.draws.range(Subsystem::Storage, &claim.meta.name, 50, 600);
         self.queue.push(self.now + delay, Ev::Bind(claim.meta.name.clone(), claim.meta.uid));
     }

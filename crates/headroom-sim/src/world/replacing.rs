@@ -33,7 +33,9 @@ fn precondition(meta: Option<&Meta>, of: &ObjectId, expect: Option<&Version>) ->
 pub(super) fn survey(world: &SimWorld, key: &ClusterKey) -> Survey {
     let cluster = translate::name(key.name.as_str());
     let api = world.model.api();
-    let jobs = api.jobs().filter(|job| job.cluster == cluster && !job.succeeded).map(|job| JobSeen {
+    let ours = || api.jobs().filter(|job| job.cluster == cluster);
+    let copied = ours().filter(|job| job.succeeded).map(|job| InstanceName::from(&*job.instance));
+    let jobs = ours().filter(|job| !job.succeeded).map(|job| JobSeen {
         id: translate::id(&job.meta),
         instance: InstanceName::from(&*job.instance),
         failed: job.failed > BACK_OFF_LIMIT,
@@ -56,6 +58,7 @@ pub(super) fn survey(world: &SimWorld, key: &ClusterKey) -> Survey {
         .collect();
     Survey {
         jobs: jobs.collect(),
+        copied: copied.collect(),
         cordoned,
         backup_running: world.model.backup_running(),
         budgets: budgets.into_iter().collect(),

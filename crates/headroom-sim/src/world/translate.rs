@@ -189,6 +189,7 @@ pub(super) fn claim(claim: &Claim) -> Seen {
             in_progress: claim.resizing,
             error: claim.error.as_deref().map(Text::from),
         },
+        initializing: !claim.ready,
         terminating: claim.meta.deleting,
         growable: Growable::Unknown,
     };

@@ -1,6 +1,6 @@
 //! What the world makes of a shrink that runs: the record is fitted to it before anything is done.
 
-use super::{Scene, acts, health::healthy};
+use super::{Scene, acts, health::healthy, stuck};
 use crate::{
     Observation, Record, Timestamp,
     decide::{adopt::close, member::bound_capacity},
@@ -233,6 +233,7 @@ fn over(scene: &Scene<'_>, record: &mut Record, shrink: &Shrink) -> Over {
     let settled = seen.cluster.instances == shrink.declared
         && there == shrink.declared
         && shrink.condemned.is_none()
+        && !stuck::unborn(seen, shrink)
         && !seen.members.values().any(marked);
     if !settled {
         return Over::No;

@@ -6,7 +6,7 @@ use super::{
     Passed, Scene, acts,
     fit::{begun, is_original, left},
     guard::{self, FAILED_AGAIN, Lowering, Ready, Step, candidate},
-    old,
+    old, stuck,
 };
 use crate::{
     Action,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What a step came to.
-enum Came {
+pub(super) enum Came {
     /// This is done next.
     Act(Action),
     /// This must be read first.
@@ -32,7 +32,7 @@ enum Came {
 
 /// Names the next step of a shrink whose record is written, and says how it stands.
 pub(super) fn step(scene: &Scene<'_>, shrink: &Shrink, written: bool, passed: &mut Passed) {
-    let rescue = if written { rescue(scene, shrink, passed) } else { None };
+    let rescue = if written { stuck::rescue(scene, shrink, passed) } else { None };
     let came = match rescue {
         Some(came) => came,
         None => match shrink.course {
@@ -73,6 +73,7 @@ fn doing(action: &Action, shrink: &Shrink) -> ShrinkReason {
         Action::Destroy(destroy) => ShrinkReason::Replacing(destroy.instance().clone()),
         Action::Promote(promote) => ShrinkReason::SwitchingOver(promote.to().clone()),
         Action::SetInstances(set) if set.to() > set.from() => ShrinkReason::AddingInstance,
+        Action::DiscardClaim(_) if shrink.course == Course::Smaller => ShrinkReason::Copying,
         Action::SetInstances(_) | Action::DiscardClaim(_) => ShrinkReason::RemovingInstance,
         Action::DeleteJob(_)
         | Action::Resize(_)
@@ -349,55 +350,13 @@ fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came>
         Err(first) => return Some(first),
         Ok(quorum) => quorum,
     };
-    let claim = unborn.and_then(|(name, member)| {
-        member.claims.values().find(|claim| !claim.terminating).map(|claim| (name, claim))
-    });
+    let claim = unborn.and_then(|(name, member)| Some((name, stuck::next_claim(member)?)));
     if let Some((name, claim)) = claim {
         return quorum
             .discard(shrink, name, &claim.id)
             .map(|discard| Came::Act(Action::DiscardClaim(discard)));
     }
     quorum.delete_job(orphan?).map(|delete| Came::Act(Action::DeleteJob(delete)))
-}
-
-/// The join trap (experiments E4): while a Job that makes an instance is unfinished CNPG recreates no other pod, not even
-/// the primary's. The Job holds no data: it is deleted, and CNPG makes it again when all others are back. The same for
-/// one that has failed for good (E9).
-fn rescue(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came> {
-    let ours = [shrink.declared, shrink.declared.saturating_add(1)].contains(&scene.seen.cluster.instances);
-    let podless = |(name, member): (&InstanceName, &MemberSeen)| {
-        let there = member.claims.values().all(|claim| !claim.terminating && claim.capacity.is_some());
-        (member.pod.is_none() && there).then(|| name.clone())
-    };
-    let waiting: Vec<InstanceName> = scene.seen.members.iter().filter_map(podless).collect();
-    if !ours || waiting.is_empty() || !acts(scene) {
-        return None;
-    }
-    let known = scene.seen.evidence.survey.as_ref();
-    let recent = known.filter(|known| scene.now.since(known.at) <= PROVES_FOR);
-    let stuck = jobs(scene)
-        .find(|job| !job.terminating && (job.failed || waiting.iter().any(|name| *name != job.instance)));
-    if recent.is_none() {
-        // One instance without a pod is what every copy looks like; two are not, and a failed Job is told by its age.
-        let again = known.is_none_or(|known| scene.now.since(known.at) > COPY_LOOKED_AT);
-        if waiting.len() > 1 || primary_waits(scene, &waiting) || again {
-            return Some(Came::Ask(Need::Survey));
-        }
-    }
-    passed.edges.extend(known.map(|known| known.at.plus(COPY_LOOKED_AT).plus(crate::Span::seconds(1))));
-    let job = recent.and(stuck)?;
-    let Some(quorum) = scene.seen.quorum(scene.now) else { return Some(Came::Ask(Need::Quorum)) };
-    quorum.delete_job(job).map(|delete| Came::Act(Action::DeleteJob(delete)))
-}
-
-/// A copy is looked at this often: whether its Job has failed for good.
-const COPY_LOOKED_AT: crate::Span = crate::Span::minutes(1);
-
-fn primary_waits(scene: &Scene<'_>, waiting: &[InstanceName]) -> bool {
-    match &scene.seen.cluster.primary {
-        Primary::Known(primary) => waiting.contains(primary),
-        Primary::Moving { .. } | Primary::Unknown => false,
-    }
 }
 
 fn jobs<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a JobSeen> {

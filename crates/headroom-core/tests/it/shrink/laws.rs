@@ -4,7 +4,7 @@ use headroom_core::{
     Action, Bytes, Decision, Span, decide, lint,
     lint::Severity,
     names::VolumeName,
-    observation::{ClaimPhase, Fenced, Freshness, Mark, Primary, SingleOnly},
+    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, Mark, Primary, SingleOnly},
     policy::Mode,
     record::{Course, TurnedBack},
     report::{Reason, State},
@@ -74,6 +74,10 @@ const HAPPENS: &[Happens] = &[
     |world, _| world.seen.cluster.conduct.synchronous = 2,
     |world, _| world.seen.cluster.conduct.single_only = Some(SingleOnly::WalLogHints),
     |world, number| if known(world) { facts(world).jobs.push(job(&format!("pg-{number}"))) },
+    |world, number| if known(world) { facts(world).copied.insert(instance(number)); },
+    |world, number| if let Some(member) = member(world, number) {
+        member.claims.values_mut().for_each(|claim| claim.initializing = true);
+    },
     |world, number| if known(world) { facts(world).budgets.push(budget(&[number], number == 1)) },
     |world, _| if known(world) { facts(world).backup_running = true },
     |world, _| if known(world) { facts(world).replication.clear() },
@@ -196,7 +200,10 @@ proptest! {
             }
             for action in &decision.actions {
                 if let Action::DiscardClaim(discard) = action {
-                    prop_assert!(!world.record.shrink.as_ref().unwrap().originals.contains_key(discard.instance()));
+                    let data = &world.seen.members[discard.instance()].claims.get(&VolumeName::Data);
+                    let original = world.record.shrink.as_ref().unwrap().originals.get(discard.instance());
+                    let never_ran = |data: &&ClaimSeen| data.initializing && Some(&data.id.uid) != original;
+                    prop_assert!(original.is_none() || data.as_ref().is_some_and(never_ran));
                 }
             }
         }

@@ -9,7 +9,9 @@ use headroom_core::{
     record::{Course, TurnedBack},
 };
 
-use super::toy::{apply, budget, cnpg_works, facts, job, join, large, marked, session, survey, told};
+use super::toy::{
+    apply, budget, cnpg_works, copying, facts, job, join, large, marked, session, survey, told,
+};
 use crate::world::{World, gi, instance, object};
 
 /// A world, and what is decided in it.
@@ -105,6 +107,13 @@ fn unborn() -> World {
 
 fn discarding() -> (World, Decision) {
     doing(unborn(), "discard claim of pg-3")
+}
+
+/// A copy has lost its Job.
+fn abandoning() -> (World, Decision) {
+    let mut world = copying();
+    world.seen.evidence.steady_since = Some(world.now.minus(Span::seconds(30)));
+    doing(world, "discard claim of pg-3")
 }
 
 fn rescuing() -> (World, Decision) {
@@ -231,6 +240,20 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
     ("DiscardUnfounded", discarding, |_, decision| {
         decision.record.shrink.as_mut().unwrap().course = Course::Smaller;
     }),
+    ("DiscardUnfounded", abandoning, |world, _| world.claim(3).initializing = false),
+    ("DiscardUnfounded", abandoning, |world, _| facts(world).jobs.push(job("pg-3"))),
+    ("DiscardUnfounded", abandoning, |world, _| { facts(world).copied.insert(instance(3)); }),
+    ("DiscardUnfounded", abandoning, |world, decision| {
+        let original = world.claim(3).id.uid.clone();
+        decision.record.shrink.as_mut().unwrap().originals.insert(instance(3), original);
+    }),
+    ("DataFirst", abandoning, |world, _| {
+        let member = world.seen.members.get_mut(&instance(3)).unwrap();
+        let more = ClaimSeen { id: object("claim-3-wal"), ..member.claims[&VolumeName::Data].clone() };
+        member.claims.insert(VolumeName::Wal, more);
+    }),
+    ("PrimaryDestroyed", abandoning, |world, _| world.seen.cluster.primary = Primary::Known(instance(3))),
+    ("SurveyOld", abandoning, |world, _| world.seen.evidence.survey = None),
     ("InstanceRuns", discarding, |world, _| {
         let pod = world.pod(2).clone();
         world.seen.members.get_mut(&instance(3)).unwrap().pod = Some(pod);
@@ -271,8 +294,8 @@ fn codes(world: &World, decision: &Decision) -> Vec<&'static str> {
 #[test]
 fn sound_steps_meet_no_objection() {
     for make in [
-        destroying, surging, promoting, lowering, leaving, removing, sparing, discarding, rescuing,
-        beginning, condemning, ending,
+        destroying, surging, promoting, lowering, leaving, removing, sparing, discarding, abandoning,
+        rescuing, beginning, condemning, ending,
     ] {
         let (world, decision) = make();
         assert_eq!(codes(&world, &decision), Vec::<&str>::new());

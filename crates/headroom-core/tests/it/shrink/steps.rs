@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use headroom_core::{
     Action, Percent, Span,
     names::VolumeName,
-    observation::{Freshness, Mark, Primary, SingleOnly},
+    observation::{ClaimSeen, Freshness, Mark, Primary, SingleOnly},
     policy::{Mode, Surge},
     record::{Course, TurnedBack},
     report::{Reason, ShrinkReason, State},
     window::Windows,
 };
 
-use super::toy::{cnpg_works, facts, job, join, large, marked, runs, sample, session, survey, told, whole};
-use crate::world::{World, gi, instance};
+use super::toy::{cnpg_works, copying, facts, job, large, marked, runs, session, survey, told, whole};
+use crate::world::{World, gi, instance, object};
 
 #[test]
 fn three_instances_are_replaced_one_by_one_and_the_primary_last() {
@@ -119,19 +119,54 @@ fn an_emergency_turns_it_back_and_every_claim_grows_in_place() {
 
 #[test]
 fn the_join_trap_is_opened_by_deleting_the_job() {
-    let mut world = marked();
-    world.seen.members.remove(&instance(3));
-    let mut fresh = 10;
-    join(&mut world, 3, &mut fresh);
-    world.seen.members.get_mut(&instance(3)).unwrap().pod = None;
-    world.seen.cluster.ready_instances = 3;
+    let mut world = copying();
     facts(&mut world).jobs.push(job("pg-3"));
-    assert_eq!(session(&mut world), ["raise pg-3 to 15Gi"], "a copy runs");
-    sample(&mut world);
-    assert_eq!(session(&mut world), Vec::<String>::new());
+    assert_eq!(session(&mut world), Vec::<String>::new(), "a copy runs");
     world.seen.members.get_mut(&instance(1)).unwrap().pod = None;
     world.advance(Span::seconds(1));
     assert_eq!(session(&mut world), ["delete job of pg-3"]);
+}
+
+#[test]
+fn a_copy_that_has_lost_its_job_is_discarded_once_nothing_moves_data_last() {
+    let mut world = copying();
+    let member = world.seen.members.get_mut(&instance(3)).unwrap();
+    let wal = ClaimSeen { id: object("claim-3-wal"), ..member.claims[&VolumeName::Data].clone() };
+    member.claims.insert(VolumeName::Wal, ClaimSeen { initializing: false, ..wal });
+    let still = |world: &mut World, seconds| {
+        world.seen.evidence.steady_since = Some(world.now.minus(Span::seconds(seconds)));
+        session(world)
+    };
+    assert_eq!(still(&mut world, 29), Vec::<String>::new());
+    assert_eq!(still(&mut world, 30), ["discard claim of pg-3", "discard claim of pg-3"]);
+    assert!(!world.seen.members.contains_key(&instance(3)));
+}
+
+/// What happens to a world.
+type Happens = fn(&mut World);
+
+#[test]
+fn a_copy_keeps_its_claims_while_its_job_or_an_instance_is_there() {
+    let cases: &[(&str, Happens)] = &[
+        ("its Job runs", |world| facts(world).jobs.push(job("pg-3"))),
+        ("its Job has completed", |world| {
+            facts(world).copied.insert(instance(3));
+        }),
+        ("it has run", |world| world.claim(3).initializing = false),
+        ("it is the one that was there before", |world| {
+            let uid = world.record.shrink.as_ref().unwrap().originals[&instance(3)].clone();
+            world.claim(3).id.uid = uid;
+        }),
+        ("it is primary", |world| world.seen.cluster.primary = Primary::Known(instance(3))),
+        ("it is not known for how long", |world| world.seen.evidence.steady_since = None),
+    ];
+    for (why, change) in cases {
+        let mut world = copying();
+        world.seen.evidence.steady_since = Some(world.now.minus(Span::minutes(10)));
+        change(&mut world);
+        let done = session(&mut world);
+        assert!(!done.iter().any(|what| what.starts_with("discard")), "{why}: {done:?}");
+    }
 }
 
 #[test]

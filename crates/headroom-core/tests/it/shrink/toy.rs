@@ -42,10 +42,10 @@ pub(crate) fn survey(world: &mut World) {
         archiver_failing: false,
     };
     let replication = world.seen.members.keys().map(|name| (name.clone(), says(name))).collect();
-    let (jobs, budgets) = known
+    let (jobs, copied, budgets) = known
         .and_then(|known| known.facts)
-        .map_or((Vec::new(), Vec::new()), |facts| (facts.jobs, facts.budgets));
-    let facts = Survey { jobs, cordoned: [].into(), backup_running: false, budgets, replication };
+        .map_or_else(Default::default, |facts| (facts.jobs, facts.copied, facts.budgets));
+    let facts = Survey { jobs, copied, cordoned: [].into(), backup_running: false, budgets, replication };
     let mark = Some((now.minus(Span::minutes(5)), 1 << 30));
     world.seen.evidence.survey = Some(SurveySeen { at: now, facts: Some(facts), mark });
 }
@@ -109,7 +109,11 @@ pub(crate) fn apply(world: &mut World, action: &Action) {
         Action::SetInstances(set) => world.seen.cluster.instances = *set.to(),
         Action::DeleteJob(delete) => facts(world).jobs.retain(|job| job.instance != *delete.instance()),
         Action::DiscardClaim(discard) => {
-            world.seen.members.remove(discard.instance());
+            let member = world.seen.members.get_mut(discard.instance()).unwrap();
+            member.claims.retain(|_, claim| claim.id != *discard.claim());
+            if member.claims.is_empty() {
+                world.seen.members.remove(discard.instance());
+            }
         }
         Action::Resize(_)
         | Action::RaiseClusterSizes(_)
@@ -216,6 +220,20 @@ pub(crate) fn job(instance: &str) -> JobSeen {
         failed: false,
         terminating: false,
     }
+}
+
+/// pg-3 is being made anew in a shrink of three: its claim is there, as large as it should be, and no pod.
+pub(crate) fn copying() -> World {
+    let mut world = marked();
+    world.seen.members.remove(&instance(3));
+    let mut fresh = 10;
+    join(&mut world, 3, &mut fresh);
+    world.seen.members.get_mut(&instance(3)).unwrap().pod = None;
+    world.seen.cluster.ready_instances = 3;
+    world.set_size(3, gi(15));
+    world.claim(3).initializing = true;
+    world.record = world.decide().record;
+    world
 }
 
 /// A shrink of three that has condemned pg-3 and told CNPG, which has not begun.

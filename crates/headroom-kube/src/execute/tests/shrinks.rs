@@ -17,7 +17,7 @@ use headroom_engine::Request;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Method, Plan, plan},
+    super::{Method, Outcome, Plan, plan, replace::surveyed},
     id, key, shared,
 };
 
@@ -41,6 +41,7 @@ fn claim(name: &str) -> ClaimSeen {
         capacity: Some(Bytes::gibi(1)),
         phase: ClaimPhase::Bound,
         resize: Resizing::none(),
+        initializing: false,
         terminating: false,
         growable: Growable::Yes,
     }
@@ -223,4 +224,30 @@ fn a_survey_is_five_lists_and_the_instances_status() {
             "/api/v1/namespaces/ns/pods?labelSelector=cnpg.io%2Fcluster%3Dpg%2Ccnpg.io%2FpodRole%3Dinstance",
         ]
     );
+}
+
+#[test]
+fn a_survey_tells_jobs_that_run_or_have_failed_from_those_that_have_completed() {
+    let job = |instance: &str, status: Value| {
+        let metadata = json!({"name": format!("{instance}-join"), "namespace": "ns", "uid": instance,
+            "labels": {"cnpg.io/cluster": "pg", "cnpg.io/instanceName": instance}});
+        json!({"metadata": metadata, "status": status})
+    };
+    let condition = |kind: &str| json!({"conditions": [{"type": kind, "status": "True"}]});
+    let list = |items: Vec<Value>| Outcome::Answered {
+        status: 200,
+        retry_after_s: None,
+        body: json!({"metadata": {}, "items": items}).to_string().into_bytes(),
+    };
+    let jobs = vec![
+        job("pg-2", json!({})),
+        job("pg-3", condition("Failed")),
+        job("pg-4", condition("Complete")),
+        job("pg-5", json!({"succeeded": 1})),
+    ];
+    let outcomes = [list(jobs), list(vec![]), list(vec![]), list(vec![]), list(vec![])];
+    let survey = surveyed(&key(), &outcomes).unwrap();
+    let seen: Vec<_> = survey.jobs.iter().map(|job| (job.instance.as_str(), job.failed)).collect();
+    assert_eq!(seen, [("pg-2", false), ("pg-3", true)]);
+    assert_eq!(survey.copied, BTreeSet::from(["pg-4".into(), "pg-5".into()]));
 }

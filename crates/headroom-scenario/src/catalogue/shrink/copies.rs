@@ -42,9 +42,9 @@ pub(in crate::catalogue) fn fails(topology: Topology) -> Cell {
 }
 
 /// The same until Kubernetes gives the Job up: CloudNativePG calls the Cluster unrecoverable and does nothing more
-/// (experiments E9). The Job is deleted, and made again.
+/// (experiments E9). Job and claims are deleted, and made again.
 pub(in crate::catalogue) fn given_up(topology: Topology) -> Cell {
-    let title = "The Job of a copy is given up for lack of space: it is deleted, and the next one fits";
+    let title = "The Job of a copy is given up for lack of space: the copy is begun anew, and fits";
     let given_up = Fact::PhaseIs("Cluster is unrecoverable and needs manual intervention");
     let (script, expect) = (held_until(topology, given_up), fuller_shrinks(topology));
     let plain = scenario("shrink_copy_given_up", title, patient(topology), script, expect);
@@ -89,7 +89,8 @@ fn fuller_shrinks(topology: Topology) -> Expect {
 }
 
 /// The join trap (experiments E4, E8): while a copy's Job is unfinished CloudNativePG makes no other pod, not even the
-/// primary's. The Job is deleted, so that everybody is back while the storage still makes no volume for the copy.
+/// primary's. The Job is deleted, so that everybody is back while the storage still makes no volume for the copy; then its
+/// claims, for without them alone the copy is begun anew.
 pub(in crate::catalogue) fn primary_lost(topology: Topology, gate: Gate) -> Made {
     let title = "The primary is lost while an instance joins: all are back before the join can go on";
     let strikes = vec![

@@ -204,26 +204,22 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
     if existing.is_empty() {
         return vec![Move::First(format!("{name}-1").into())];
     }
-    if let Some(instance) = existing.iter().find(|instance| wants_pod(api, instance)) {
+    let unfinished = api.jobs().any(|job| job.cluster == *name && !job.succeeded);
+    let next = next_pod(api, cluster, &existing).filter(|_| !unfinished);
+    if let Some(instance) = next.filter(|instance| may_run(api, instance)) {
         let mut steps = vec![Move::Adopt(instance.clone()), Move::Again(100)];
         if cluster.status.phase == Some(phase::HEALTHY) {
             steps.insert(0, waiting());
         }
         return steps;
     }
-    if api.jobs().any(|job| job.cluster == *name && !job.succeeded)
-        || cluster.status.phase == Some(phase::IN_PLACE)
-    {
+    if unfinished || cluster.status.phase == Some(phase::IN_PLACE) {
         return Vec::new();
     }
-    // A Job that was deleted is made again as soon as all others are ready, whatever the number wanted (experiments E8).
-    let orphan = existing.iter().find(|instance| {
-        let mut claims = api.claims_of(instance);
-        api.pod(instance).is_none() && claims.all(|claim| !claim.meta.deleting)
-    });
-    if let Some(orphan) = orphan.filter(|_| !pods.is_empty() && pods.iter().all(|pod| pod.ready)) {
-        let reason: Name = format!("Recreating instance {orphan}").into();
-        return vec![Move::Phase(phase::CREATING, Some(reason)), Move::Join(orphan.clone())];
+    let inactive = pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running);
+    if next.is_some_and(|instance| api.claims_of(instance).any(|claim| !claim.ready)) && !inactive {
+        // `Selected PVC is not ready yet`, once a second: nothing else is done, and no Job is made (S7).
+        return Vec::new();
     }
     // A claim that is being deleted while its pod lives is not acted on (trace 15, fact 16).
     let doomed = |claim: &&crate::model::object::Claim| {
@@ -233,7 +229,6 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
         return Vec::new();
     }
     let unready = pods.iter().any(|pod| !pod.ready);
-    let inactive = pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running);
     let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
     if inactive || missing {
         // `allInstancesAreActive`: said unless CNPG itself restarts the primary.
@@ -267,18 +262,20 @@ fn waiting() -> Move {
     Move::Phase(phase::WAITING, Some("Some instances are not yet active. Please wait.".into()))
 }
 
-/// An instance without a pod whose claims are complete and whose job, if any, is done. While any join job is
-/// unfinished no other pod is created either (experiments-shrink: the join trap).
-fn wants_pod(api: &ApiServer, instance: &Name) -> bool {
-    let mut claims = api.claims_of(instance).peekable();
-    let unfinished = |job: &&std::sync::Arc<crate::model::object::Job>| !job.succeeded;
-    let Some(first) = claims.peek() else { return false };
-    let cluster = first.cluster.clone();
-    let blocked = api.jobs().filter(|job| job.cluster == cluster).any(|job| unfinished(&job));
+/// The instance that gets a pod next: the primary, else the first without one (S: `findInstancePodToCreate`). Its claims
+/// are awaited while they are being deleted.
+fn next_pod<'a>(api: &ApiServer, cluster: &Cluster, existing: &'a [Name]) -> Option<&'a Name> {
+    let podless = |instance: &&Name| {
+        api.pod(instance).is_none() && api.claims_of(instance).all(|claim| !claim.meta.deleting)
+    };
+    let primary = |instance: &&Name| cluster.status.current_primary.as_ref() != Some(*instance);
+    existing.iter().filter(podless).min_by_key(primary)
+}
+
+/// Whether its claims are complete: its job, if it had one, is done.
+fn may_run(api: &ApiServer, instance: &Name) -> bool {
     let made = api.jobs().any(|job| job.instance == *instance && job.succeeded);
-    let usable =
-        claims.all(|claim| !claim.meta.deleting && (claim.ready || made) && claim.capacity.is_some());
-    usable && !blocked && api.pod(instance).is_none()
+    api.claims_of(instance).all(|claim| (claim.ready || made) && claim.capacity.is_some())
 }
 
 /// The ready non-primary with the highest serial goes (trace 04).
