@@ -62,7 +62,7 @@ pub enum Response {
     /// What the status endpoint said; `None`: it could not be read.
     Wal(Option<WalFacts>),
     /// What a survey found; `None`: it could not be made.
-    Survey(Option<Survey>),
+    Survey(Option<Box<Survey>>),
     /// Done; the object as it is now.
     Applied(Box<Seen>),
     /// Done; the answer does not hold the object as it is now.

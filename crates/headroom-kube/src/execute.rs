@@ -58,7 +58,7 @@ impl Executor {
                 let facts = replace::surveyed(&key, &outcomes);
                 let instances = instances.into_iter().zip(replies);
                 let replication = instances.filter_map(|((name, _), reply)| Some((name, reply?))).collect();
-                Response::Survey(facts.map(|facts| Survey { replication, ..facts }))
+                Response::Survey(facts.map(|facts| Box::new(Survey { replication, ..facts })))
             }
             Plan::Write(call, expects) => {
                 let outcome = send(&self.client, call, LIMIT).await;

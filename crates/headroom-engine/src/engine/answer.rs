@@ -54,7 +54,7 @@ impl Engine {
                 Taken::nothing()
             }
             Response::Survey(facts) => {
-                self.know_survey(&key, facts, flight.sent);
+                self.know_survey(&key, facts.map(|facts| *facts), flight.sent);
                 Taken::nothing()
             }
             Response::Refused(Refusal::Because { cause, words, retry_after_s }) => {

@@ -46,7 +46,7 @@ fn call(world: &mut SimWorld, request: &Request, clock: Timestamp) -> Response {
             write_status(world, key, (of, expect), (record.as_deref(), verdict), clock)
         }
         Request::Do(_, Action::Resize(resize)) => raise_claim(world, resize),
-        Request::Survey { key, .. } => Response::Survey(Some(replacing::survey(world, key))),
+        Request::Survey { key, .. } => Response::Survey(Some(Box::new(replacing::survey(world, key)))),
         Request::Do(key, Action::RaiseClusterSizes(raise)) => raise_sizes(world, key, raise),
         Request::Do(_, Action::Withdraw(withdraw)) => replacing::withdraw(world, withdraw),
         Request::Do(_, Action::Destroy(destroy)) => replacing::destroy(world, destroy),
