@@ -78,6 +78,8 @@ pub enum Data {
     SentinelUnchanged,
     /// `pg_amcheck` finds nothing.
     AmcheckClean,
+    /// While the status showed this state of a volume, the writer never waited longer than this for its next row.
+    WritesPauseAtMost(State, Duration),
 }
 
 /// Class 4: control.

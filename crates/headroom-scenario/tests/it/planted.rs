@@ -1,9 +1,11 @@
 //! Each expectation's checker fails on a trace with its violation planted, by name.
 
+use std::time::Duration;
+
 use headroom_core::{Bytes, names::VolumeName, report::State};
 use headroom_scenario::{
     Trace, What,
-    expect::{Control, Functional, all},
+    expect::{Control, Data, Functional, all},
     trace::{BackupState, PodState, VolumeState, Written},
 };
 
@@ -303,4 +305,22 @@ fn a_growth_that_took_too_long_or_never_ended_is_found() {
     check("from the last trigger to rest within 60 s", |trace| {
         grown::remove(trace, 107_000);
     });
+}
+
+#[test]
+fn a_pause_of_writes_is_measured_from_row_to_row_while_the_state_is_shown() {
+    let longest = |most: u64| {
+        let mut scenario = grown::scenario();
+        scenario.expect.data = all([Data::WritesPauseAtMost(State::Growing, Duration::from_secs(most))]);
+        let mut trace = grown::trace();
+        grown::insert(&mut trace, 80_500, What::Acknowledged(80));
+        grown::insert(&mut trace, 90_500, What::Acknowledged(130));
+        grown::failing(&scenario, &trace)
+    };
+    // 14.5 s before it, 10 s in it, 18.5 s from within it to its end and beyond.
+    assert_eq!(longest(18), Vec::<String>::new());
+    assert_eq!(
+        longest(17),
+        ["writes pause for at most 17 s while it is Growing; the longest pause: 18.5 s; found: more"]
+    );
 }

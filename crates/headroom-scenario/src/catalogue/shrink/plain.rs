@@ -3,11 +3,11 @@
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::shape::{
-    WITHOUT_SURGE, begun, done, fixture, functional, large, once, replaced, restored, small, with,
+    WITHOUT_SURGE, begun, done, fixture, functional, large, once, replaced, restored, served, small, with,
 };
 use crate::{
     Act, Cell, Fact, Step, Topology, Wait,
-    catalogue::common::{GI_1, GI_4, MI_1152, blank, cell, data, rest, until},
+    catalogue::common::{GI_1, GI_4, MI_1152, blank, cell, rest, until},
     expect::{Control, Expect, Functional, Storage, Timing, all},
 };
 
@@ -18,7 +18,7 @@ pub(in crate::catalogue) fn plain(topology: Topology) -> Cell {
     let expect = Expect {
         functional: functional(topology, topology.instances()),
         storage: small(),
-        data: data(),
+        data: served(),
         control: once(topology),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
@@ -44,7 +44,7 @@ pub(in crate::catalogue) fn without_surge(topology: Topology) -> Cell {
     let expect = Expect {
         functional: functional(topology, 2),
         storage: small(),
-        data: data(),
+        data: served(),
         control: once(topology),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
@@ -72,7 +72,7 @@ pub(in crate::catalogue) fn again(topology: Topology) -> Cell {
             Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
             Storage::FreeAtLeast(VolumeName::Data, 20),
         ]),
-        data: data(),
+        data: served(),
         control: all([
             Control::PassedThrough(VolumeName::Data, State::Shrinking),
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),

@@ -1,11 +1,13 @@
 //! What all shrinks share: a volume of 4Gi that holds little, in a Cluster that declares 1Gi.
 
+use std::time::Duration;
+
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use crate::{
     Act, Fact, Fixture, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_4, MI_1280, plain, until, write},
-    expect::{Control, Functional, Storage, all},
+    catalogue::common::{GI_1, GI_4, MI_1280, data, plain, until, write},
+    expect::{Control, Data, Functional, Storage, all},
     fixture::{PolicyFixture, ShrinkFixture, WindowFixture},
 };
 
@@ -102,6 +104,16 @@ pub(super) fn small() -> Vec<Storage> {
         Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
         Storage::FreeAtLeast(VolumeName::Data, 30),
     ])
+}
+
+/// What CloudNativePG's own switchover may take: writes stop for no longer, and for nothing else.
+const SWITCHOVER: Duration = Duration::from_secs(20);
+
+/// The rows, and that there was nothing to wait for but one switchover.
+pub(super) fn served() -> Vec<Data> {
+    let mut expected = data();
+    expected.push(Data::WritesPauseAtMost(State::Shrinking, SWITCHOVER));
+    expected
 }
 
 /// One action, everybody replaced once, and rest.

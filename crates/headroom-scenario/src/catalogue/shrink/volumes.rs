@@ -2,10 +2,10 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{begun, done, fixture, functional, large, once, replaced, restored, small};
+use super::shape::{begun, done, fixture, functional, large, once, replaced, restored, served, small};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_2, GI_4, cell, data, idx, rest, until, write},
+    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, rest, until, write},
     expect::{Control, Expect, Storage, Timing, all},
 };
 
@@ -27,7 +27,7 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
             Storage::EveryClaimRequests(VolumeName::Data, GI_2),
             Storage::NeverOutside(VolumeName::Data, GI_2, GI_2),
         ]),
-        data: data(),
+        data: served(),
         control: all([
             Control::PassedThrough(idx(), State::Shrinking),
             Control::LedgerEntries(idx(), Cause::Shrink, 1),
@@ -54,7 +54,7 @@ pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
     let expect = Expect {
         functional: functional(topology, topology.instances()),
         storage,
-        data: data(),
+        data: served(),
         control,
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
