@@ -24,6 +24,8 @@ use crate::{exit, profile::Profile};
   cargo e2e --report report --resume              go on with a run that was interrupted
   cargo e2e --seeds 200                           each cell with 200 seeds, twice: equal trace hashes
   cargo e2e --faults all                          every fault at every request, compared with the undisturbed run
+  cargo e2e --filter 'shrink_plain' --faults pairs
+                                                  two faults around each step that cannot be undone
   cargo e2e --filter 'p0_00_at_the_limit@t2' --faults crash-after@12,stock-kubelet
                                                   one run with one fault at the twelfth request
   cargo e2e --swarm 1000 --jobs 2                 random faults and conditions, one run a seed
@@ -54,7 +56,8 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub seeds: Option<u64>,
     /// Try faults on the simulator: `all` or some, each at every request, one at a time (`crash-after,conflict`), or
-    /// several in one run, each at its request (`crash-after@12,conflict@20`); among them the conditions
+    /// several in one run, each at its request (`crash-after@12,conflict@20`); `pairs`: two of them, the first at each
+    /// request of a shrink that cannot be undone, the second at one of the next three; among them the conditions
     /// `stock-kubelet`, `slow-watches`, `spring`, `eve`, `autumn`. A wrong name lists all.
     #[arg(long, value_name = "LIST")]
     pub faults: Option<Plan>,

@@ -10,7 +10,7 @@ use std::{
 
 use headroom_scenario::{Cell, Scenario, timeline::Moment};
 use headroom_sim::explore::{
-    self, Part,
+    self, Part, Tries,
     kept::Kept,
     plan::Plan,
     swarm::{self, Tried},
@@ -118,10 +118,10 @@ pub fn explore(
 fn everywhere(scenario: &Scenario, seed: u64, plan: &Plan, most: Option<u64>) -> Sum {
     let part = most.map(|most| Part { most, turn: seed });
     let world = plan.conditions.world(scenario, seed);
-    let explored = explore::explore(scenario, world, &plan.everywhere, part);
+    let tries = if plan.pairs { Tries::Pairs(&plan.everywhere) } else { Tries::Each(&plan.everywhere) };
+    let explored = explore::explore(scenario, world, tries, part);
     let findings = explored.divergences.into_iter().map(|divergence| {
-        let once = divergence.at.into_iter().collect();
-        let plan = Plan { conditions: plan.conditions, everywhere: Vec::new(), once };
+        let plan = Plan { once: divergence.at, ..Plan::undisturbed(plan.conditions) };
         let kept = Kept { id: scenario.full_id(), seed, plan };
         Finding { kept, what: divergence.what, timeline: Vec::new() }
     });

@@ -8,6 +8,9 @@ pub mod swarm;
 
 use std::collections::BTreeSet;
 
+use headroom_core::Action;
+use headroom_engine::Request;
+
 use headroom_scenario::{
     Entry, Going, Outcome, Scenario, Trace, Walk, What, World as _,
     checkers::{self, Assertion},
@@ -46,16 +49,16 @@ pub struct Explored {
 /// A run that went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Divergence {
-    /// The request, counted from 1, and the fault; `None`: the undisturbed run itself.
-    pub at: Option<(u64, Fault)>,
+    /// The faults and their requests, counted from 1; none: the undisturbed run itself.
+    pub at: Vec<(u64, Fault)>,
     /// What is wrong.
     pub what: Vec<String>,
 }
 
 /// A run from a fork to its end.
 struct Branch {
-    at: (u64, Fault),
-    /// How long the trace was when it forked off.
+    at: Vec<(u64, Fault)>,
+    /// How long the trace was when it forked off from the undisturbed run.
     shared: usize,
     /// What followed.
     entries: Vec<Entry>,
@@ -94,11 +97,34 @@ struct Explorer<'a> {
     explored: Explored,
 }
 
-/// Tries each of `faults` at each request of the scenario in `world`, which must be fresh, or a part of them.
-pub fn explore(scenario: &Scenario, world: SimWorld, faults: &[Fault], part: Option<Part>) -> Explored {
+/// What is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tries<'a> {
+    /// Each of these at each request.
+    Each(&'a [Fault]),
+    /// Each two of these: the first at each request that cannot be undone, the second at one of those that follow.
+    Pairs(&'a [Fault]),
+}
+
+/// The second of two faults happens to one of so many requests after the first.
+const THEN: usize = 3;
+
+/// A moment at which a run may fork off.
+struct Point<'a> {
+    /// Paused at a request.
+    world: &'a SimWorld,
+    walk: &'a Walk,
+    /// What has happened already, and how long the trace was then.
+    before: Option<((u64, Fault), usize)>,
+    /// What happens now.
+    fault: Fault,
+}
+
+/// Tries faults at the requests of the scenario in `world`, which must be fresh, or a part of them.
+pub fn explore(scenario: &Scenario, world: SimWorld, tries: Tries<'_>, part: Option<Part>) -> Explored {
     let chosen = part.map(|part| {
         let mut total = 0;
-        at_every_point(scenario, world.clone(), faults, |_, _, _| total += 1);
+        at_every_point(scenario, world.clone(), tries, |_| total += 1);
         part.of(total)
     });
     let mut explorer = Explorer {
@@ -115,9 +141,9 @@ pub fn explore(scenario: &Scenario, world: SimWorld, faults: &[Fault], part: Opt
         },
     };
     let mut point = 0;
-    let (world, walk) = at_every_point(scenario, world, faults, |world, walk, fault| {
+    let (world, walk) = at_every_point(scenario, world, tries, |of| {
         if chosen.as_ref().is_none_or(|chosen| chosen.contains(&point)) {
-            let branch = explorer.fork(world, walk, fault);
+            let branch = explorer.fork(&of);
             explorer.branches.push(branch);
         } else {
             explorer.explored.left_out += 1;
@@ -132,30 +158,87 @@ pub fn explore(scenario: &Scenario, world: SimWorld, faults: &[Fault], part: Opt
 fn at_every_point(
     scenario: &Scenario,
     mut world: SimWorld,
-    faults: &[Fault],
-    mut meanwhile: impl FnMut(&SimWorld, &Walk, Fault),
+    tries: Tries<'_>,
+    mut meanwhile: impl FnMut(Point<'_>),
 ) -> (SimWorld, Walk) {
     let mut walk = Walk::new();
     world.pause_at_requests(true);
     while walk.go(scenario, &mut world) == Going::Paused {
-        for fault in faults.iter().filter(|fault| fault.suits(&scenario.fixture)) {
-            if world.at_hand().is_some_and(|request| fault.concerns(request)) {
-                meanwhile(&world, &walk, *fault);
+        match tries {
+            Tries::Each(faults) => {
+                for fault in possible(scenario, &world, faults) {
+                    meanwhile(Point { world: &world, walk: &walk, before: None, fault });
+                }
             }
+            Tries::Pairs(faults) if world.at_hand().is_some_and(cannot_be_undone) => {
+                for first in possible(scenario, &world, faults) {
+                    at_what_follows(scenario, (&world, &walk), first, faults, &mut meanwhile);
+                }
+            }
+            Tries::Pairs(_) => {}
         }
         world.go_on(None);
     }
     (world, walk)
 }
 
+/// After a first fault, each request that follows soon with each fault that can happen to it.
+fn at_what_follows(
+    scenario: &Scenario,
+    (world, walk): (&SimWorld, &Walk),
+    first: Fault,
+    faults: &[Fault],
+    meanwhile: &mut impl FnMut(Point<'_>),
+) {
+    let before = Some(((world.requests(), first), world.trace().entries.len()));
+    let (mut world, mut walk) = (world.clone(), walk.clone());
+    world.go_on(Some(first));
+    for _ in 0..THEN {
+        if walk.go(scenario, &mut world) != Going::Paused {
+            return;
+        }
+        for fault in possible(scenario, &world, faults) {
+            meanwhile(Point { world: &world, walk: &walk, before, fault });
+        }
+        world.go_on(None);
+    }
+}
+
+/// The faults that can happen to the request at hand.
+fn possible<'a>(
+    scenario: &'a Scenario,
+    world: &'a SimWorld,
+    faults: &'a [Fault],
+) -> impl Iterator<Item = Fault> + 'a {
+    let happens = |fault: &Fault| world.at_hand().is_some_and(|request| fault.concerns(request));
+    faults.iter().copied().filter(|fault| fault.suits(&scenario.fixture)).filter(happens)
+}
+
+/// Steps of a shrink after which something is gone, or moved.
+const fn cannot_be_undone(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Do(
+            _,
+            Action::Destroy(_)
+                | Action::Promote(_)
+                | Action::SetInstances(_)
+                | Action::DeleteJob(_)
+                | Action::DiscardClaim(_)
+        )
+    )
+}
+
 impl Explorer<'_> {
-    /// Forks off at the request at hand with this fault, and follows to the end.
-    fn fork(&mut self, world: &SimWorld, walk: &Walk, fault: Fault) -> Branch {
+    /// Forks off at the request at hand with a fault, and follows to the end.
+    fn fork(&mut self, point: &Point<'_>) -> Branch {
         self.explored.points += 1;
-        let (at, shared) = ((world.requests(), fault), world.trace().entries.len());
-        let (mut fork, mut walk) = (world.clone(), walk.clone());
+        let (mut fork, mut walk) = (point.world.clone(), point.walk.clone());
+        let shared = point.before.map_or(fork.trace().entries.len(), |(_, shared)| shared);
+        let now = (fork.requests(), point.fault);
+        let at = point.before.iter().map(|(before, _)| *before).chain([now]).collect();
         fork.pause_at_requests(false);
-        fork.go_on(Some(fault));
+        fork.go_on(Some(point.fault));
         let began = fork.now();
         while walk.go(self.scenario, &mut fork) == Going::Paused {
             fork.go_on(None);
@@ -178,7 +261,7 @@ impl Explorer<'_> {
         let run = Run { trace: &whole, walk, silence: &silence };
         let what = complaints(self.scenario, &world, &run);
         if !what.is_empty() {
-            self.explored.divergences.push(Divergence { at: None, what });
+            self.explored.divergences.push(Divergence { at: Vec::new(), what });
         }
         for branch in &self.branches {
             let shared = whole.entries.get(..branch.shared).unwrap_or(&[]);
@@ -186,7 +269,7 @@ impl Explorer<'_> {
             let summary = Summary::of(&trace);
             trace.entries.truncate(branch.ended);
             let run = Run { trace: &trace, walk: &branch.walk, silence: &branch.silence };
-            let what = if is_open(self.scenario, [branch.at.1]) {
+            let what = if is_open(self.scenario, branch.at.iter().map(|(_, fault)| *fault)) {
                 unlawful(self.scenario, &world, &run)
             } else {
                 let mut what = complaints(self.scenario, &world, &run);
@@ -194,7 +277,7 @@ impl Explorer<'_> {
                 what
             };
             if !what.is_empty() {
-                self.explored.divergences.push(Divergence { at: Some(branch.at), what });
+                self.explored.divergences.push(Divergence { at: branch.at.clone(), what });
             }
         }
     }

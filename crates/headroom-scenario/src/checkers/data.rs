@@ -56,11 +56,11 @@ pub(super) fn check(what: &Data, case: &Case<'_>) -> Option<Assertion> {
 
 /// The longest time between two rows while this state was shown; rows are told once a second, so it is that exact.
 fn pauses(trace: &Trace, state: State, most: Duration) -> Assertion {
-    let shows = |status: &StorageState| status.volumes.iter().any(|volume| volume.state == state);
+    let says_so = |status: &StorageState| status.volumes.iter().any(|volume| volume.state == state);
     let (mut shown, mut told, mut longest) = (false, None, 0);
     for entry in &trace.entries {
         if let Some(status) = entry.what.storage() {
-            shown = shows(status);
+            shown = says_so(status);
         }
         if let What::Acknowledged(_) = entry.what {
             // A pause in which the state ends counts: what was shown at its beginning.

@@ -46,6 +46,8 @@ pub struct Plan {
     pub conditions: Conditions,
     /// Each of these at each request, one at a time.
     pub everywhere: Vec<Fault>,
+    /// Two of these at a time, around the requests that cannot be undone, instead of one at each request.
+    pub pairs: bool,
     /// All of these in one run.
     pub once: Vec<(u64, Fault)>,
 }
@@ -53,7 +55,7 @@ pub struct Plan {
 impl Plan {
     /// Nothing goes wrong.
     pub const fn undisturbed(conditions: Conditions) -> Self {
-        Self { conditions, everywhere: Vec::new(), once: Vec::new() }
+        Self { conditions, everywhere: Vec::new(), pairs: false, once: Vec::new() }
     }
 }
 
@@ -64,6 +66,9 @@ impl FromStr for Plan {
         let mut plan = Self::undisturbed(Conditions::PLAIN);
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             plan.take(word)?;
+        }
+        if plan.pairs && plan.everywhere.is_empty() {
+            plan.everywhere.extend(Fault::ALL);
         }
         if !plan.everywhere.is_empty() && !plan.once.is_empty() {
             return Err("faults at every request and at single ones (@N) cannot be mixed".to_owned());
@@ -78,6 +83,7 @@ impl Plan {
     fn take(&mut self, word: &str) -> Result<(), String> {
         match word {
             "all" => self.everywhere.extend(Fault::ALL),
+            "pairs" => self.pairs = true,
             "none" => {}
             "stock-kubelet" => self.conditions.stock_kubelet = true,
             "slow-watches" => self.conditions.slow_watches = true,
@@ -102,8 +108,8 @@ fn fault(name: &str) -> Result<Fault, String> {
     Fault::named(name).ok_or_else(|| {
         let known: Vec<&str> = Fault::ALL.into_iter().map(Fault::name).collect();
         format!(
-            "{name:?} is no fault; there are all, {}, each also at a single request (crash-after@12), and the conditions \
-             stock-kubelet, slow-watches, spring, eve, autumn",
+            "{name:?} is no fault; there are all, {}, each also at a single request (crash-after@12), pairs for two at a \
+             time, and the conditions stock-kubelet, slow-watches, spring, eve, autumn",
             known.join(", ")
         )
     })
@@ -121,8 +127,9 @@ impl fmt::Display for Plan {
         let conditions =
             [stock_kubelet.then_some("stock-kubelet"), slow_watches.then_some("slow-watches"), calendar];
         let mut words: Vec<String> = conditions.into_iter().flatten().map(str::to_owned).collect();
+        words.extend(self.pairs.then(|| "pairs".to_owned()));
         if self.everywhere == Fault::ALL {
-            words.push("all".to_owned());
+            words.extend((!self.pairs).then(|| "all".to_owned()));
         } else {
             words.extend(self.everywhere.iter().map(|fault| fault.name().to_owned()));
         }
@@ -152,6 +159,9 @@ mod tests {
         check("none", "none");
         check("", "none");
         check("conflict, crash-after", "crash-after,conflict");
+        check("pairs", "pairs");
+        check("pairs,all,spring", "spring,pairs");
+        check("conflict,pairs,crash-after", "pairs,crash-after,conflict");
         check("autumn,stock-kubelet", "stock-kubelet,autumn");
         check("reply-lost@20,slow-watches,crash-after@3", "slow-watches,reply-lost@20,crash-after@3");
         for fault in Fault::ALL {

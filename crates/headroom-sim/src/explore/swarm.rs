@@ -129,7 +129,7 @@ pub fn try_seed(scenario: &Scenario, seed: u64) -> (Plan, Tried) {
     let conditions = conditions(seed);
     let undisturbed = Whole::of(scenario, conditions.world(scenario, seed));
     let once = faults(scenario, seed, undisturbed.world.requests());
-    let plan = Plan { conditions, everywhere: Vec::new(), once };
+    let plan = Plan { once, ..Plan::undisturbed(conditions) };
     let tried = compared(scenario, seed, &plan, &undisturbed);
     (plan, tried)
 }

@@ -6,7 +6,7 @@ use headroom_scenario::{
 };
 use headroom_sim::{
     SimWorld,
-    explore::{Part, explore, oracle::Summary, swarm},
+    explore::{Part, Tries, explore, oracle::Summary, swarm},
     world::{Fault, Proofs, Silence},
 };
 
@@ -76,10 +76,20 @@ fn a_fault_that_is_injected_by_number_is_the_fault_of_the_fork() {
 #[test]
 fn a_planned_growth_survives_every_fault_at_every_request() {
     for scenario in scenarios("p0_00_planned_growth_in_window*") {
-        let explored = explore(&scenario, SimWorld::new(3), &Fault::ALL, None);
+        let explored = explore(&scenario, SimWorld::new(3), Tries::Each(&Fault::ALL), None);
         assert_eq!(explored.divergences, [], "{}", scenario.full_id());
         assert!(explored.requests >= 4 && explored.points > explored.requests * 10, "{explored:?}");
         assert!(explored.rests_known > 0, "some faults come to the same rest");
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_survives_two_faults() {
+    for scenario in scenarios("shrink_plain") {
+        let part = Some(Part { most: 100, turn: 1 });
+        let explored = explore(&scenario, SimWorld::new(3), Tries::Pairs(&Fault::ALL), part);
+        assert_eq!(explored.divergences, [], "{}", scenario.full_id());
+        assert!(explored.points == 100 && explored.left_out > 1000, "{explored:?}");
     }
 }
 
@@ -100,7 +110,7 @@ fn a_patch_that_arrives_after_its_growth_was_taken_back_is_adopted_and_counted()
 #[test]
 fn a_part_of_all_faults_is_as_large_as_asked_for_and_another_turn_tries_others() {
     let scenario = scenarios("p0_00_planned_growth_in_window@t1").remove(0);
-    let tried = |part| explore(&scenario, SimWorld::new(3), &Fault::ALL, part);
+    let tried = |part| explore(&scenario, SimWorld::new(3), Tries::Each(&Fault::ALL), part);
     let all = tried(None);
     assert_eq!(all.left_out, 0);
     let few = |turn| tried(Some(Part { most: 10, turn }));

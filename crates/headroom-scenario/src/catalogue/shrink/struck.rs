@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{ALONE, begun, done, fixture, large_with, replaced};
+use super::shape::{ALONE, AT_MOST, begun, done, fixture, large_with, replaced};
 use crate::{
     Act, Fact, Fixture, Gate, Scenario, Step, Strike, Topology, Wait, Who,
     catalogue::{
-        common::{GI_1, GI_2, GI_4, MI_1280, data, rest, scenario, until, write},
+        common::{GI_1, GI_2, GI_4, data, rest, scenario, until, write},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
@@ -52,7 +52,7 @@ impl Struck {
         ]);
         let instances = topology.instances();
         let after = vec![done()];
-        let (fixture, size) = (fixture(topology), (GI_1, MI_1280));
+        let (fixture, size) = (fixture(topology), (GI_1, AT_MOST));
         Self { id, title, fixture, before: None, strikes, after, instances, size, promotions, control }
     }
 
