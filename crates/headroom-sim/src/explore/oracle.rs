@@ -19,7 +19,9 @@
 //!   no primary is destroyed and nobody twice is an invariant of every run). A mark taken off in time is none;
 //! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
 //!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
-//!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing;
+//!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing. Whether a
+//!   first size is recorded by itself or in one write with the first growth is a matter of when the second sample comes:
+//!   the growth's entry holds the same size and a ledger with nothing before it, and is compared whole;
 //! * other writes (finalizer, sizes in the Cluster, deletions): how often each.
 //!
 //! One run alone is not compared, only held to the invariants: that of a scenario which rests on what a process remembers
@@ -83,6 +85,7 @@ impl Summary {
         };
         summary.count(trace);
         summary.leave_turned_back_out();
+        summary.leave_first_sizes_out();
         if trace.entries.iter().any(|entry| matches!(entry.what, What::Struck(_))) {
             summary.others.retain(|words, _| !of_a_shrink(words));
         }
@@ -125,6 +128,19 @@ impl Summary {
             }
         }
         self.raises.retain(|_, sizes| !sizes.is_empty());
+    }
+
+    /// What the entry after it says once more. Equal entries that come to stand side by side stay two: a growth that was
+    /// forgotten and begun anew was begun twice.
+    fn leave_first_sizes_out(&mut self) {
+        for recorded in self.recorded.values_mut() {
+            let mut kept: Vec<Recorded> = Vec::new();
+            for next in std::mem::take(recorded) {
+                kept.pop_if(|last| is_first_size_of(last, &next));
+                kept.push(next);
+            }
+            *recorded = kept;
+        }
     }
 
     /// A growth that never became the effective size was overtaken.
@@ -224,6 +240,11 @@ impl Summary {
         by_key(&mut found, "other writes", &undisturbed.others, &self.others);
         found
     }
+}
+
+/// Whether `next` begins the first growth of the ledger from the size that is all that `last` records.
+fn is_first_size_of(last: &Recorded, (size, running, ledger): &Recorded) -> bool {
+    *last == (*size, None, Vec::new()) && running.is_some() && ledger.len() == 1
 }
 
 /// How the words of a write to one instance begin, as the simulator's world says them.

@@ -2,7 +2,8 @@
 
 use headroom_core::names::VolumeName;
 use headroom_scenario::{
-    Act, Fact, Going, Scenario, Step, Topology, Wait, Walk, What, Who, World, fixture::WindowFixture, run,
+    Act, Fact, Going, Scenario, Step, Topology, Trace, Wait, Walk, What, Who, World, fixture::WindowFixture,
+    run, trace::VolumeState,
 };
 use headroom_sim::{
     SimWorld,
@@ -158,6 +159,50 @@ fn a_disturbed_run_that_writes_more_is_told_from_the_undisturbed_one() {
     let last = shorter.entries.iter().rposition(shown).expect("a status");
     shorter.entries.truncate(last);
     assert!(!Summary::of(&shorter).differences(&expected).is_empty());
+}
+
+/// The states of the data volume that its status shows, to be changed.
+fn shown(trace: &mut Trace) -> impl Iterator<Item = &mut VolumeState> {
+    trace.entries.iter_mut().filter_map(|entry| {
+        let What::Storage(shown) = &mut entry.what else { return None };
+        shown.volumes.iter_mut().find(|volume| volume.volume == VolumeName::Data)
+    })
+}
+
+fn is_first(volume: &VolumeState) -> bool {
+    volume.effective.is_some() && volume.running.is_none() && volume.ledger.is_empty()
+}
+
+#[test]
+fn a_first_size_may_be_recorded_with_its_growth_but_neither_be_another_nor_come_again() {
+    let scenario = scenarios("p0_04_limit_lowered@t3/node-step").remove(0);
+    let undisturbed = run(&scenario, &mut SimWorld::new(5)).trace;
+    let expected = Summary::of(&undisturbed);
+    let mut at_once = undisturbed.clone();
+    for volume in shown(&mut at_once).filter(|volume| is_first(volume)) {
+        volume.effective = None;
+    }
+    assert_ne!(at_once, undisturbed, "the first size was recorded by itself");
+    assert_eq!(Summary::of(&at_once).differences(&expected), Vec::<String>::new());
+    let differs = |trace: &Trace| {
+        let found = Summary::of(trace).differences(&expected);
+        assert!(found.len() == 1 && found[0].starts_with("what was recorded"), "{found:?}");
+    };
+    let mut another = undisturbed.clone();
+    for volume in shown(&mut another).filter(|volume| is_first(volume)) {
+        volume.effective = Some(headroom_core::Bytes::mebi(2048));
+    }
+    differs(&another);
+    // The record is lost while the growth runs, and all begins anew.
+    let runs = |entry: &headroom_scenario::Entry| {
+        entry.what.storage().is_some_and(|shown| shown.volumes.iter().any(|volume| volume.running.is_some()))
+    };
+    let growing = undisturbed.entries.iter().position(runs).expect("a growth runs");
+    let mut forgotten = undisturbed.clone();
+    let mut again: Vec<_> = undisturbed.entries[..=growing].to_vec();
+    again.retain(|entry| entry.what.storage().is_some());
+    forgotten.entries.splice(growing + 1..=growing, again);
+    differs(&forgotten);
 }
 
 #[test]
