@@ -30,6 +30,7 @@ pub(crate) enum Trigger {
     DeletePod(String),
     ForceDeletePod(String),
     DeleteClaim(String),
+    DeleteJob(String),
     Destroy(String),
     Promote(String),
     FillUntilStopped,
@@ -102,6 +103,9 @@ fn trigger(marker: &str) -> Option<Trigger> {
     }
     if let Some(claim) = after("kubectl delete pvc ") {
         return Some(Trigger::DeleteClaim(claim.to_owned()));
+    }
+    if let Some(job) = after("kubectl delete job ") {
+        return Some(Trigger::DeleteJob(job.to_owned()));
     }
     if let Some(instance) = after("kubectl cnpg destroy pg ") {
         return Some(Trigger::Destroy(instance.to_owned()));
@@ -256,6 +260,7 @@ fn pull(model: &mut Model, trigger: &Trigger) {
         Trigger::DeletePod(pod) => model.change(|model| model.delete_pod(&name(pod))),
         Trigger::ForceDeletePod(pod) => model.change(|model| model.force_delete_pod(&name(pod))),
         Trigger::DeleteClaim(claim) => model.change(|model| model.delete_claim(claim)),
+        Trigger::DeleteJob(job) => model.change(|model| model.delete_job(&name(job))),
         Trigger::Destroy(instance) => model.change(|model| model.destroy(&name(instance))),
         Trigger::Promote(instance) => model.change(|model| model.switch_over(&pg, &name(instance))),
         // 128 to 160 MiB a second were written.

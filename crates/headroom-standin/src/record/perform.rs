@@ -68,6 +68,19 @@ impl Stage {
                     self.perform(*act).await.with_context(|| act.marker())?;
                 }
                 Part::Settle => self.settle().await?,
+                Part::Joining(instance) => {
+                    self.until("an instance to be joined", |tape| joining(tape, instance)).await?;
+                }
+                Part::Still => {
+                    self.until("nothing to change any more", |tape| {
+                        if tape.quiet_for() >= QUIET {
+                            Ok(())
+                        } else {
+                            Err("something still does".to_owned())
+                        }
+                    })
+                    .await?;
+                }
                 Part::Full => {
                     self.until("a server to stop for want of space", |tape| {
                         let phase = cluster(tape)["status"]["phase"].clone();
@@ -117,6 +130,12 @@ impl Stage {
                 }
                 self.delete("Pod", instance).await
             }
+            Act::DeleteJoin(instance) => {
+                let jobs = api(&self.client, &self.namespace, "Job");
+                jobs.delete(&format!("{instance}-join"), &DeleteParams::foreground()).await.map(drop)?;
+                Ok(())
+            }
+            Act::DeleteClaim(claim) => self.delete("PersistentVolumeClaim", claim).await,
             Act::Fill => self.fill().await,
         }
     }
@@ -190,6 +209,15 @@ impl Stage {
 
 fn cluster(tape: &Tape) -> Value {
     tape.all("Cluster").into_iter().next().unwrap_or_default()
+}
+
+fn joining(tape: &Tape, instance: &str) -> Result<(), String> {
+    let there = |kind, name: &str| tape.all(kind).iter().any(|object| object["metadata"]["name"] == name);
+    match (there("Job", &format!("{instance}-join")), there("PersistentVolumeClaim", instance)) {
+        (true, true) => Ok(()),
+        (false, _) => Err("there is no Job".to_owned()),
+        (true, false) => Err("there is no claim".to_owned()),
+    }
 }
 
 /// What is missing to a healthy, whole Cluster with claims as large as they are asked to be.

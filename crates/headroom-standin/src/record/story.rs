@@ -19,6 +19,10 @@ pub(super) enum Act {
     DeletePod(&'static str),
     /// Deletes the claims and the pod of an instance, as `kubectl cnpg destroy` does.
     Destroy(&'static str),
+    /// Deletes the Job that joins an instance, and its pods with it.
+    DeleteJoin(&'static str),
+    /// Deletes a claim.
+    DeleteClaim(&'static str),
     /// Fills the data volume of pg-1 until its server has stopped.
     Fill,
 }
@@ -34,6 +38,8 @@ impl Act {
             Self::Promote(instance) => format!("kubectl cnpg promote pg {instance}"),
             Self::DeletePod(pod) => format!("delete Pod {pod}"),
             Self::Destroy(instance) => format!("kubectl cnpg destroy pg {instance}"),
+            Self::DeleteJoin(instance) => format!("kubectl delete job {instance}-join"),
+            Self::DeleteClaim(claim) => format!("kubectl delete pvc {claim}"),
             Self::Fill => {
                 "fill the data volume of primary pg-1 to 0 bytes free, then write WAL until the server stops"
                     .to_owned()
@@ -51,6 +57,10 @@ pub(super) enum Part {
     Settle,
     /// Wait until a server has stopped for want of space.
     Full,
+    /// Wait until an instance's Job and claims are there.
+    Joining(&'static str),
+    /// Wait until nothing changes any more, whatever the Cluster says.
+    Still,
 }
 
 /// A story: so many instances before it begins (0: none, it creates them), then its parts.
@@ -64,9 +74,9 @@ const fn story(before: u32, parts: &'static [Part]) -> Story {
     Story { before, parts }
 }
 
-use Part::{Do, Full, Settle};
+use Part::{Do, Full, Joining, Settle, Still};
 
-const STORIES: [(&str, Story); 11] = [
+const STORIES: [(&str, Story); 12] = [
     ("create-t1", story(0, &[Do(Act::Create(1)), Settle])),
     ("create-t3", story(0, &[Do(Act::Create(3)), Settle])),
     ("scale-up", story(1, &[Do(Act::Scale(2)), Settle, Do(Act::Scale(3)), Settle])),
@@ -77,7 +87,18 @@ const STORIES: [(&str, Story); 11] = [
     ("primary-deleted-t1", story(1, &[Do(Act::DeletePod("pg-1")), Settle])),
     ("primary-deleted-t3", story(3, &[Do(Act::DeletePod("pg-1")), Settle])),
     ("replica-destroyed", story(2, &[Do(Act::Destroy("pg-2")), Settle])),
+    // A copy that has lost its Job waits for ever, and is begun anew without its claim.
+    ("join-deleted", story(1, LOST_JOIN)),
     ("volume-full", story(1, &[Do(Act::Fill), Full, Do(Act::RaiseClaims(&["pg-1"])), Settle])),
+];
+
+const LOST_JOIN: &[Part] = &[
+    Do(Act::Scale(2)),
+    Joining("pg-2"),
+    Do(Act::DeleteJoin("pg-2")),
+    Still,
+    Do(Act::DeleteClaim("pg-2")),
+    Settle,
 ];
 
 /// Names of all stories.
