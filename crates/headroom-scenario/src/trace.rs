@@ -3,6 +3,8 @@
 //! The simulator has a total order, a cluster only an order per object: checkers use [`Trace::history`] of one object
 //! and never compare positions of different objects closer than the clock's accuracy.
 
+use std::collections::BTreeMap;
+
 use headroom_core::{
     Bytes,
     ledger::Cause,
@@ -49,6 +51,33 @@ impl Trace {
     pub fn after_ready(&self) -> &[Entry] {
         let ready = self.entries.iter().position(|entry| entry.what == What::FixtureReady);
         ready.and_then(|at| self.entries.get(at..)).unwrap_or(&[])
+    }
+
+    /// How often the operator had each instance made anew. One that it spared before CloudNativePG began does not count;
+    /// one that went all the same does.
+    pub fn made_anew(&self) -> BTreeMap<InstanceName, u32> {
+        let mut made: BTreeMap<InstanceName, u32> = BTreeMap::new();
+        // Those whose end is open, and whether they were spared.
+        let mut open: BTreeMap<InstanceName, bool> = BTreeMap::new();
+        let mut count = |instance: InstanceName| *made.entry(instance).or_default() += 1;
+        for entry in &self.entries {
+            if let What::OperatorWrote(written) = &entry.what {
+                if let Some(instance) = written.condemns() {
+                    let before = open.insert(instance.clone(), false);
+                    if before == Some(false) {
+                        count(instance);
+                    }
+                } else if let Some(spared) = written.spares().and_then(|name| open.get_mut(&name)) {
+                    *spared = true;
+                }
+            } else if let What::ClaimGone(instance, VolumeName::Data) = &entry.what
+                && open.remove(instance).is_some()
+            {
+                count(instance.clone());
+            }
+        }
+        open.into_iter().filter(|(_, spared)| !spared).for_each(|(instance, _)| count(instance));
+        made
     }
 }
 
@@ -226,9 +255,18 @@ pub enum Written {
 }
 
 impl Written {
-    /// Whether an instance is to be made anew.
-    pub fn condemns(&self) -> bool {
-        matches!(self, Self::Deleted(what) if what.starts_with("instance "))
+    /// The instance that is to be made anew.
+    pub fn condemns(&self) -> Option<InstanceName> {
+        if let Self::Deleted(what) = self {
+            what.strip_prefix("instance ").map(InstanceName::from)
+        } else {
+            None
+        }
+    }
+
+    /// The instance that is to stay after all.
+    pub fn spares(&self) -> Option<InstanceName> {
+        if let Self::Other(what) = self { what.strip_prefix("spared ").map(InstanceName::from) } else { None }
     }
 }
 

@@ -188,7 +188,7 @@ impl View {
             }
             What::OperatorWrote(written) => {
                 self.operator_wrote_ms = Some(at_ms);
-                self.condemned = self.condemned.saturating_add(u32::from(written.condemns()));
+                self.condemned = self.condemned.saturating_add(u32::from(written.condemns().is_some()));
             }
             What::Acknowledged(rows) => self.acknowledged(at_ms, *rows),
             What::InsertFailed { no_space } => self.refused |= *no_space,

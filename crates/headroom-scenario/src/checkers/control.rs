@@ -88,7 +88,7 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
 }
 
 fn replaced_between(case: &Case<'_>, least: u32, most: u32) -> (String, Result<(), String>) {
-    let seen = replaced(case);
+    let seen: u32 = case.trace.made_anew().values().sum();
     let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
     (format!("instances made anew: {wanted}"), require((least..=most).contains(&seen), || seen.to_string()))
 }
@@ -169,19 +169,6 @@ fn no_patch_within(case: &Case<'_>, volume: &VolumeName, span_ms: u64) -> Result
         Some(first) => require(first >= span_ms, || format!("one after {} s", first / 1000)),
         None => Ok(()),
     }
-}
-
-/// How often the operator had an instance made anew; one that it spared before CNPG began does not count.
-fn replaced(case: &Case<'_>) -> u32 {
-    let count = |told: fn(&Written) -> bool| {
-        let written = case.trace.entries.iter().filter_map(|entry| {
-            if let What::OperatorWrote(written) = &entry.what { Some(written) } else { None }
-        });
-        u32::try_from(written.filter(|written| told(written)).count()).unwrap_or(u32::MAX)
-    };
-    count(Written::condemns).saturating_sub(count(
-        |written| matches!(written, Written::Other(what) if what.starts_with("spared ")),
-    ))
 }
 
 fn no_destructive_act(case: &Case<'_>) -> Result<(), String> {

@@ -324,3 +324,25 @@ fn a_pause_of_writes_is_measured_from_row_to_row_while_the_state_is_shown() {
         ["writes pause for at most 17 s while it is Growing; the longest pause: 18.5 s; found: more"]
     );
 }
+
+#[test]
+fn an_instance_that_is_spared_counts_only_if_it_went_all_the_same() {
+    let wrote = |written: Written| What::OperatorWrote(written);
+    let condemned = || wrote(Written::Deleted("instance pg-2".to_owned()));
+    let spared = || wrote(Written::Other("spared pg-2".to_owned()));
+    let gone = || What::ClaimGone("pg-2".into(), VolumeName::Data);
+    let cases: [(&str, Vec<What>, u32); 5] = [
+        ("it went", vec![condemned(), gone()], 1),
+        ("it is about to go", vec![condemned()], 1),
+        ("it stayed", vec![condemned(), spared()], 0),
+        ("it was spared too late", vec![condemned(), spared(), gone()], 1),
+        ("it stayed first, and went then", vec![condemned(), spared(), condemned(), gone()], 1),
+    ];
+    for (why, entries, expected) in cases {
+        let mut trace = Trace::new();
+        for what in entries {
+            trace.push(0, what);
+        }
+        assert_eq!(trace.made_anew().values().sum::<u32>(), expected, "{why}");
+    }
+}

@@ -16,7 +16,8 @@
 //! * the same holds for a shrink: a size that it led to for a while and that never became the effective one is left out;
 //!   and of one that is struck what it does to instances: whether a Job must go or a primary be moved once more is a matter
 //!   of seconds (how many promotions and how many replaced instances there may be, every such scenario says, and that
-//!   no primary is destroyed and nobody twice is an invariant of every run). A mark taken off in time is none;
+//!   no primary is destroyed and nobody twice is an invariant of every run). A mark taken off is none, unless its
+//!   bearer went all the same: CloudNativePG had begun by then;
 //! * what the status has recorded, in its order: per volume effective size, running growth and target, ledger. This is
 //!   the durable part, which a fault must neither repeat nor skip; a write that only tells a state or reason anew
 //!   (`WaitingForUsage` after a restart) may be repeated and is not counted, nor is one that records nothing. Whether a
@@ -173,6 +174,8 @@ impl Summary {
                 self.wrote(written, &requested);
             }
         }
+        let made_anew = trace.made_anew().into_iter();
+        self.others.extend(made_anew.map(|(instance, often)| (format!("{OF_AN_INSTANCE}{instance}"), often)));
     }
 
     /// Somebody else lowered a request: the raises above it have no effect any more.
@@ -191,21 +194,11 @@ impl Summary {
                 }
             }
             Written::Status => {}
-            Written::Other(words) => match words.strip_prefix("spared ") {
-                Some(instance) => self.spared(instance),
-                None => self.other(words),
-            },
+            // Instances are counted by what became of them.
+            _ if written.condemns().is_some() || written.spares().is_some() => {}
+            Written::Other(words) => self.other(words),
             Written::Deleted(what) => self.other(&format!("deleted {what}")),
         }
-    }
-
-    /// A mark that was taken off before CloudNativePG went by it is none.
-    fn spared(&mut self, instance: &str) {
-        let marked = format!("deleted instance {instance}");
-        if let Some(count) = self.others.get_mut(&marked) {
-            *count = count.saturating_sub(1);
-        }
-        self.others.retain(|_, count| *count > 0);
     }
 
     fn other(&mut self, words: &str) {

@@ -3,13 +3,15 @@
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    shape::{AT_MOST, SHRINKS, begun, done, fixture, fuller, functional, large, replaced, restored, with},
+    shape::{
+        AT_MOST, SHRINKS, balanced, begun, done, fixture, fuller, functional, large, replaced, restored, with,
+    },
     struck::{Struck, strike},
 };
 use crate::{
     Cell, Fact, Fixture, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
     catalogue::{
-        common::{GI_1, GI_4, blank, cell, data, rest, scenario, until, write},
+        common::{GI_1, GI_4, blank, cell, data, scenario, until, write},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
@@ -24,7 +26,7 @@ fn patient(topology: Topology) -> Fixture {
 /// New claims are born smaller than the target where no policy sizes them at birth, and raised under their copies.
 pub(in crate::catalogue) fn born_too_small(topology: Topology) -> Cell {
     let mut script = fuller(write());
-    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     let title = "New claims are born smaller than the target, and are raised to it under their copies";
     cell("shrink_born_too_small", title, patient(topology), script, fuller_shrinks(topology))
 }
@@ -62,7 +64,7 @@ fn held_until(topology: Topology, fact: Fact) -> Vec<Step> {
         Step::Release(Gate::ControllerStep),
         done(),
         restored(topology),
-        rest(Wait::Recovery),
+        balanced(VolumeName::Data),
     ]);
     script
 }
@@ -120,7 +122,7 @@ pub(in crate::catalogue) fn marked_is_elected(topology: Topology) -> Cell {
         until(Fact::Serving, Wait::Recovery),
         done(),
         restored(topology),
-        rest(Wait::Recovery),
+        balanced(VolumeName::Data),
     ]);
     let expect = Expect {
         functional: all([

@@ -3,7 +3,8 @@
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::shape::{
-    WITHOUT_SURGE, begun, done, fixture, functional, large, once, replaced, restored, served, small, with,
+    WITHOUT_SURGE, balanced, begun, done, fixture, functional, large, once, replaced, restored, served,
+    small, with,
 };
 use crate::{
     Act, Cell, Fact, Step, Topology, Wait,
@@ -14,7 +15,7 @@ use crate::{
 /// A volume of 4Gi that holds 0.6Gi comes to 1Gi.
 pub(in crate::catalogue) fn plain(topology: Topology) -> Cell {
     let mut script = large();
-    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     let expect = Expect {
         functional: functional(topology, topology.instances()),
         storage: small(),
@@ -40,7 +41,7 @@ pub(in crate::catalogue) fn without_surge(topology: Topology) -> Cell {
         Topology::T3 => {}
     }
     let mut script = large();
-    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     let expect = Expect {
         functional: functional(topology, 2),
         storage: small(),
@@ -55,7 +56,7 @@ pub(in crate::catalogue) fn without_surge(topology: Topology) -> Cell {
 /// What has shrunk is filled again, and grows again.
 pub(in crate::catalogue) fn again(topology: Topology) -> Cell {
     let mut script = large();
-    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     script.extend([
         Step::Do(Act::Fill { volume: VolumeName::Data, used_percent: 84 }),
         until(Fact::EveryClaimHas(VolumeName::Data, MI_1152), Wait::Growth),

@@ -75,6 +75,12 @@ pub(super) fn restored(topology: Topology) -> Step {
     until(Fact::InstancesAre(topology.instances()), Wait::Shrink)
 }
 
+/// All is at rest, and the status says that nothing more is wanted: an operator that has just come back says so last.
+pub(super) fn balanced(volume: VolumeName) -> Step {
+    let facts = vec![Fact::Settled, Fact::Healthy, Fact::StateIs(volume, State::Balanced)];
+    until(Fact::All(facts), Wait::Recovery)
+}
+
 /// Why a single instance has no such scenario.
 pub(super) const ALONE: &str = "one instance cannot be fewer";
 

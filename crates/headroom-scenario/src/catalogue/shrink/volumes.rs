@@ -2,10 +2,12 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{begun, done, fixture, functional, large, once, replaced, restored, served, small};
+use super::shape::{
+    balanced, begun, done, fixture, functional, large, once, replaced, restored, served, small,
+};
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, rest, until, write},
+    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, until, write},
     expect::{Control, Expect, Storage, Timing, all},
 };
 
@@ -18,7 +20,7 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
         until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
         until(Fact::Completed(idx(), Cause::Shrink, 1), Wait::Shrink),
         restored(topology),
-        rest(Wait::Recovery),
+        balanced(idx()),
     ];
     let expect = Expect {
         functional: functional(topology, topology.instances()),
@@ -45,7 +47,7 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
 /// WAL has a volume of its own, which comes back as large as it was.
 pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
     let mut script = large();
-    script.extend([begun(), done(), restored(topology), rest(Wait::Recovery)]);
+    script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     let mut storage = small();
     storage.push(Storage::EveryClaimRequests(VolumeName::Wal, GI_2));
     storage.push(Storage::NeverOutside(VolumeName::Wal, GI_2, GI_2));
