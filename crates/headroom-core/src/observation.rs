@@ -275,7 +275,8 @@ pub struct ClaimSeen {
     pub phase: ClaimPhase,
     /// What the resize machinery says.
     pub resize: Resizing,
-    /// CNPG says that no instance has run on it (`cnpg.io/pvcStatus: initializing`): it holds no data, or a part of a copy.
+    /// CNPG says that no instance has run on it (`cnpg.io/pvcStatus: initializing`): it holds no data, a part of a copy, or
+    /// a copy that has yet to be taken over.
     pub initializing: bool,
     /// It has a deletion timestamp.
     pub terminating: bool,

@@ -81,10 +81,12 @@ acts!(
         /// The instance that it makes.
         instance: InstanceName,
     }
-    /// Delete a claim in which no instance ever ran, with its uid.
+    /// Delete a claim in which no instance ever ran, with its uid and version: CNPG may take it over meanwhile.
     DiscardClaim {
         /// The claim.
         claim: ObjectId,
+        /// The version that was read.
+        version: Version,
         /// The instance that it was made for.
         instance: InstanceName,
     }
@@ -125,14 +127,17 @@ impl Quorum<'_> {
         })
     }
 
-    /// Deletes a Job that has not completed and whose instance has no pod of its own.
+    /// Deletes a Job that joins an instance, has not completed, and whose instance has never run.
     pub fn delete_job(&self, job: &JobSeen) -> Option<DeleteJob> {
-        let idle = self.member(&job.instance).is_none_or(|member| member.pod.is_none());
-        (idle && !job.terminating).then(|| DeleteJob { job: job.id.clone(), instance: job.instance.clone() })
+        let unborn = |member: &MemberSeen| {
+            member.pod.is_none() && member.claims.get(&VolumeName::Data).is_none_or(|data| data.initializing)
+        };
+        let idle = self.member(&job.instance).is_none_or(unborn);
+        (idle && job.joins && !job.terminating)
+            .then(|| DeleteJob { job: job.id.clone(), instance: job.instance.clone() })
     }
 
-    /// Discards a claim of an instance that has no pod, is not primary, and has never run or was not there when the shrink
-    /// began.
+    /// Discards a claim of an instance that has no pod, is not primary, and has never run.
     pub fn discard(
         &self,
         shrink: &Shrink,
@@ -144,10 +149,15 @@ impl Quorum<'_> {
         let data = member.claims.get(&VolumeName::Data);
         let there_before = shrink.originals.get(instance);
         let original = there_before.is_some_and(|uid| data.is_none_or(|data| data.id.uid == *uid));
-        let unborn = there_before.is_none() || data.is_some_and(|data| data.initializing);
+        // Without its data claim it cannot run either.
+        let unborn = data.is_none_or(|data| data.initializing);
         let idle = member.pod.is_none() && !original && unborn && self.is_replica(instance);
         let there = !seen.terminating && seen.phase != ClaimPhase::Lost;
-        (idle && there).then(|| DiscardClaim { claim: claim.clone(), instance: instance.clone() })
+        (idle && there).then(|| DiscardClaim {
+            claim: claim.clone(),
+            version: seen.version.clone(),
+            instance: instance.clone(),
+        })
     }
 
     fn member(&self, instance: &InstanceName) -> Option<&MemberSeen> {

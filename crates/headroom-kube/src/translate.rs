@@ -27,6 +27,8 @@ pub const CLUSTER_LABEL: &str = "cnpg.io/cluster";
 pub const INSTANCE_LABEL: &str = "cnpg.io/instanceName";
 /// Label that every claim of CNPG carries: which volume it is.
 pub const CLAIM_ROLE_LABEL: &str = "cnpg.io/pvcRole";
+/// Label of CNPG on a Job: what it does.
+pub const JOB_ROLE_LABEL: &str = "cnpg.io/jobRole";
 /// Annotation of CNPG on a claim: whether an instance has run on it.
 pub const CLAIM_STATUS_ANNOTATION: &str = "cnpg.io/pvcStatus";
 /// Label that only instance pods carry, not the pods of jobs.

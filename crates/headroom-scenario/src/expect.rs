@@ -78,8 +78,8 @@ pub enum Data {
     SentinelUnchanged,
     /// `pg_amcheck` finds nothing.
     AmcheckClean,
-    /// While the status showed this state of a volume, the writer never waited longer than this for its next row.
-    WritesPauseAtMost(State, Duration),
+    /// While an action of this cause was open in the ledger, the writer never waited longer than this for its next row.
+    WritesPauseAtMost(Cause, Duration),
 }
 
 /// Class 4: control.

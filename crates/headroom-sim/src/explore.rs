@@ -1,5 +1,5 @@
 //! Tries faults at every request of a scenario: the undisturbed run is made once, and at each request every fault forks
-//! off from that very moment.
+//! off from that very moment; or two of them, around the requests that cannot be undone.
 
 pub mod kept;
 pub mod oracle;
@@ -34,7 +34,7 @@ const ALARMS: [&str; 5] =
 pub struct Explored {
     /// Requests of the undisturbed run.
     pub requests: u64,
-    /// Faults that were tried, each at one request.
+    /// Runs with a fault, or with two.
     pub points: u64,
     /// Faults that were left out, because only a part was asked for.
     pub left_out: u64,

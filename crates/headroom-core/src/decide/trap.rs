@@ -2,7 +2,7 @@
 
 use crate::{
     Observation, Span, Timestamp,
-    names::InstanceName,
+    names::{InstanceName, VolumeName},
     observation::{MemberSeen, Primary},
     report::ClusterVerdict,
 };
@@ -30,7 +30,10 @@ pub(super) fn trapped(seen: &Observation) -> Option<Trap> {
     if !creating || seen.members.values().any(ready) || !seen.members.get(primary).is_some_and(podless) {
         return None;
     }
-    let mut others = seen.members.iter().filter(|(name, member)| *name != primary && podless(member));
+    let unborn = |member: &MemberSeen| {
+        podless(member) && member.claims.get(&VolumeName::Data).is_some_and(|data| data.initializing)
+    };
+    let mut others = seen.members.iter().filter(|(name, member)| *name != primary && unborn(member));
     let (joining, _) = others.next()?;
     let since = seen.evidence.steady_since?.plus(STILL_FOR);
     Some(Trap { primary: primary.clone(), joining: joining.clone(), since })

@@ -11,7 +11,7 @@ use crate::{
     names::{InstanceName, VolumeName},
     observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, JobSeen, Mark, MemberSeen, Primary},
     record::{Course, Shrink, VolumeRecord},
-    witness::{Destroy, DiscardClaim, Promote, SetInstances},
+    witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
 };
 
 /// A read proves something for this long.
@@ -24,12 +24,7 @@ pub(super) fn check(case: &mut Case<'_>) {
             Action::Destroy(destroy) => check_destroy(case, destroy),
             Action::Promote(promote) => check_promote(case, promote),
             Action::SetInstances(set) => check_instances(case, set),
-            Action::DeleteJob(delete) => {
-                certain(case);
-                let job = jobs(case).find(|job| job.id == *delete.job()).cloned();
-                case.require(job.is_some_and(|job| job.instance == *delete.instance()), "WrongJob");
-                require_podless(case, delete.instance());
-            }
+            Action::DeleteJob(delete) => check_delete_job(case, delete),
             Action::DiscardClaim(discard) => check_discard(case, discard),
             Action::Withdraw(withdraw) => {
                 let pod = pod_of(case, &withdraw.instance);
@@ -206,6 +201,16 @@ fn check_instances(case: &mut Case<'_>, set: &SetInstances) {
     }
 }
 
+/// One that joins an instance which has never run.
+fn check_delete_job(case: &mut Case<'_>, delete: &DeleteJob) {
+    certain(case);
+    let job = jobs(case).find(|job| job.id == *delete.job()).cloned();
+    case.require(job.is_some_and(|job| job.instance == *delete.instance() && job.joins), "WrongJob");
+    let data = case.seen.members.get(delete.instance()).and_then(|it| it.claims.get(&VolumeName::Data));
+    case.require(data.is_none_or(|data| data.initializing), "InstanceRuns");
+    require_podless(case, delete.instance());
+}
+
 /// Of the way back, or of a copy that has lost its Job; never of an instance that has run and was there before.
 fn check_discard(case: &mut Case<'_>, discard: &DiscardClaim) {
     certain(case);
@@ -221,6 +226,7 @@ fn check_discard(case: &mut Case<'_>, discard: &DiscardClaim) {
         Some(uid) => abandoned && data.is_some_and(|claim| claim.id.uid != *uid),
         None => abandoned || matches!(shrink.course, Course::Back(_)),
     });
+    case.require(data.is_none_or(|data| data.initializing), "InstanceRuns");
     case.require(founded, "DiscardUnfounded");
     case.require(!is_primary(case, name), "PrimaryDestroyed");
     require_podless(case, name);

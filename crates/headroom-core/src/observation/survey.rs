@@ -56,6 +56,9 @@ pub struct JobSeen {
     pub id: ObjectId,
     /// The instance that it makes.
     pub instance: InstanceName,
+    /// It makes a further instance (`cnpg.io/jobRole`: `join`, or `snapshot-recovery` from a snapshot). Others, as of a
+    /// major upgrade, are nobody's to delete.
+    pub joins: bool,
     /// It has failed for good (condition `Failed`).
     pub failed: bool,
     /// It has a deletion timestamp.

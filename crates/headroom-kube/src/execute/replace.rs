@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     slim::{self, Backup, Claim, Cluster, Head, Job, Pod, SlimList},
-    translate::{CLUSTER_LABEL, INSTANCE_LABEL, POD_ROLE_LABEL},
+    translate::{CLUSTER_LABEL, INSTANCE_LABEL, JOB_ROLE_LABEL, POD_ROLE_LABEL},
 };
 
 /// CNPG's phase of a switchover, and the one that `kubectl cnpg promote` writes with it (trace 07).
@@ -76,16 +76,17 @@ pub(super) fn set_instances(namespace: &str, set: &SetInstances) -> Plan {
 /// With its pods in the foreground: a pod of its that has ended would keep the claim (experiments E9).
 pub(super) fn delete_job(namespace: &str, delete: &DeleteJob) -> Plan {
     let path = slim::path::<Job>(namespace, Some(delete.job().name.as_str()));
-    Plan::Write(remove(&path, delete.job(), Some("Foreground")), Expects::Nothing)
+    let preconditions = json!({"uid": delete.job().uid.as_str()});
+    Plan::Write(remove(&path, &preconditions, Some("Foreground")), Expects::Nothing)
 }
 
 pub(super) fn discard(namespace: &str, discard: &DiscardClaim) -> Plan {
     let path = slim::path::<Claim>(namespace, Some(discard.claim().name.as_str()));
-    Plan::Write(remove(&path, discard.claim(), None), Expects::Nothing)
+    let preconditions = preconditions(discard.claim(), discard.version());
+    Plan::Write(remove(&path, &preconditions, None), Expects::Nothing)
 }
 
-fn remove(path: &str, id: &ObjectId, propagation: Option<&str>) -> Call {
-    let preconditions = json!({"uid": id.uid.as_str()});
+fn remove(path: &str, preconditions: &Value, propagation: Option<&str>) -> Call {
     let (kind, version) = ("DeleteOptions", "v1");
     let options = match propagation {
         None => json!({"apiVersion": version, "kind": kind, "preconditions": preconditions}),
@@ -134,7 +135,8 @@ pub(super) fn surveyed(key: &ClusterKey, outcomes: &[Outcome]) -> Option<Survey>
         } else {
             let terminating = head.deleting();
             let failed = job.is("Failed");
-            seen.push(JobSeen { id: id(&head), instance: instance(&head), failed, terminating });
+            let joins = matches!(head.label(JOB_ROLE_LABEL), Some("join" | "snapshot-recovery"));
+            seen.push(JobSeen { id: id(&head), instance: instance(&head), joins, failed, terminating });
         }
     }
     let mut running = false;

@@ -3,7 +3,7 @@
 use super::{Assertion, Case, Class, assertion, require};
 use std::time::Duration;
 
-use headroom_core::report::State;
+use headroom_core::ledger::Cause;
 
 use crate::{
     Trace, What,
@@ -49,34 +49,34 @@ pub(super) fn check(what: &Data, case: &Case<'_>) -> Option<Assertion> {
             };
             ("pg_amcheck finds nothing", found)
         }
-        Data::WritesPauseAtMost(state, most) => return Some(pauses(case.trace, *state, *most)),
+        Data::WritesPauseAtMost(cause, most) => return Some(pauses(case.trace, *cause, *most)),
     };
     Some(assertion(Class::Data, text, found))
 }
 
-/// The longest time between two rows while this state was shown; rows are told once a second, so it is that exact.
-fn pauses(trace: &Trace, state: State, most: Duration) -> Assertion {
-    let says_so = |status: &StorageState| status.volumes.iter().any(|volume| volume.state == state);
-    let (mut shown, mut told, mut longest) = (false, None, 0);
+/// The longest time without a row while an action of this cause was open; rows are told once a second, so it is that exact.
+fn pauses(trace: &Trace, cause: Cause, most: Duration) -> Assertion {
+    let opens = |status: &StorageState| {
+        let mut ledgers = status.volumes.iter().flat_map(|volume| &volume.ledger);
+        ledgers.any(|(of, _, completed)| *of == cause && !completed)
+    };
+    let (mut open, mut since, mut longest) = (false, None, None);
     for entry in &trace.entries {
-        if let Some(status) = entry.what.storage() {
-            shown = says_so(status);
+        if let (true, Some(since)) = (open, since) {
+            longest = longest.max(Some(entry.at_ms.saturating_sub(since)));
         }
         if let What::Acknowledged(_) = entry.what {
-            // A pause in which the state ends counts: what was shown at its beginning.
-            if let Some((at, true)) = told {
-                longest = longest.max(entry.at_ms.saturating_sub(at));
-            }
-            told = Some((entry.at_ms, shown));
+            since = Some(entry.at_ms);
         }
+        open = entry.what.storage().map_or(open, opens);
     }
-    let longest = Duration::from_millis(longest);
+    let longest = longest.map(Duration::from_millis);
+    let told = longest.map_or("none was measured".to_owned(), |it| format!("{:.1} s", it.as_secs_f64()));
     let text = format!(
-        "writes pause for at most {} s while it is {}; the longest pause: {:.1} s",
+        "writes pause for at most {} s during an action {}; the longest pause: {told}",
         most.as_secs(),
-        words::state(state),
-        longest.as_secs_f64(),
+        words::cause(cause),
     );
-    let accuracy = Duration::from_millis(ACCURACY_MS);
-    assertion(Class::Data, text, require(longest <= most.saturating_add(accuracy), || "more".to_owned()))
+    let bearable = longest.is_some_and(|it| it <= most.saturating_add(Duration::from_millis(ACCURACY_MS)));
+    assertion(Class::Data, text, require(bearable, || "more, or nothing".to_owned()))
 }

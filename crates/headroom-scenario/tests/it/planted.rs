@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headroom_core::{Bytes, names::VolumeName, report::State};
+use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
     Trace, What,
     expect::{Control, Data, Functional, all},
@@ -308,21 +308,25 @@ fn a_growth_that_took_too_long_or_never_ended_is_found() {
 }
 
 #[test]
-fn a_pause_of_writes_is_measured_from_row_to_row_while_the_state_is_shown() {
-    let longest = |most: u64| {
+fn a_pause_of_writes_is_measured_from_row_to_row_while_an_action_is_open() {
+    let told = |most: u64, rows: &[u64]| {
         let mut scenario = grown::scenario();
-        scenario.expect.data = all([Data::WritesPauseAtMost(State::Growing, Duration::from_secs(most))]);
+        scenario.expect.data = all([Data::WritesPauseAtMost(Cause::Planned, Duration::from_secs(most))]);
         let mut trace = grown::trace();
-        grown::insert(&mut trace, 80_500, What::Acknowledged(80));
-        grown::insert(&mut trace, 90_500, What::Acknowledged(130));
+        for (at_ms, count) in rows.iter().zip(20..) {
+            grown::insert(&mut trace, *at_ms, What::Acknowledged(count));
+        }
         grown::failing(&scenario, &trace)
     };
-    // 14.5 s before it, 10 s in it, 18.5 s from within it to its end and beyond.
-    assert_eq!(longest(18), Vec::<String>::new());
-    assert_eq!(
-        longest(17),
-        ["writes pause for at most 17 s while it is Growing; the longest pause: 18.5 s; found: more"]
-    );
+    // The action is open from 76 s to 107 s. 14.5 s end in it, 10 s lie in it, 16.5 s of a longer pause do.
+    assert_eq!(told(16, &[80_500, 90_500]), Vec::<String>::new());
+    let found = told(15, &[80_500, 90_500]);
+    let text =
+        "writes pause for at most 15 s during an action Planned; the longest pause: 16.5 s; found: more";
+    assert!(found.len() == 1 && found[0].starts_with(text), "{found:?}");
+    // Nothing was written for as long as it was open.
+    let found = told(30, &[]);
+    assert!(found[0].contains("the longest pause: 41.0 s"), "{found:?}");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(super) fn survey(world: &SimWorld, key: &ClusterKey) -> Survey {
     let jobs = ours().filter(|job| !job.succeeded).map(|job| JobSeen {
         id: translate::id(&job.meta),
         instance: InstanceName::from(&*job.instance),
+        joins: !job.initdb,
         failed: job.failed > BACK_OFF_LIMIT,
         terminating: job.meta.deleting,
     });
@@ -146,7 +147,7 @@ pub(super) fn delete_job(world: &mut SimWorld, delete: &DeleteJob) -> Response {
 pub(super) fn discard(world: &mut SimWorld, discard: &DiscardClaim) -> Response {
     let name = translate::name(discard.claim().name.as_str());
     let meta = world.model.api().claim(&name).map(|claim| claim.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), discard.claim(), None) {
+    if let Err(refusal) = precondition(meta.as_ref(), discard.claim(), Some(discard.version())) {
         return Response::Refused(refusal);
     }
     // A second deletion finds it on its way out and changes nothing.

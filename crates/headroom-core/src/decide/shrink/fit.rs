@@ -230,10 +230,12 @@ fn over(scene: &Scene<'_>, record: &mut Record, shrink: &Shrink) -> Over {
     let seen = scene.seen;
     let marked = |member: &MemberSeen| member.pod.as_ref().is_some_and(|pod| pod.mark == Mark::Ours);
     let there = u32::try_from(seen.members.len()).unwrap_or(u32::MAX);
+    // A copy that is somebody else's wish does not keep an object that is to go.
+    let released = shrink.course == Course::Tidy && seen.storage.deleting;
     let settled = seen.cluster.instances == shrink.declared
         && there == shrink.declared
         && shrink.condemned.is_none()
-        && !stuck::unborn(seen, shrink)
+        && (released || !stuck::unborn(seen, shrink))
         && !seen.members.values().any(marked);
     if !settled {
         return Over::No;

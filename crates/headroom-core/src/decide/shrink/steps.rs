@@ -319,15 +319,14 @@ fn lower(scene: &Scene<'_>, shrink: &Shrink, what: Lowering, passed: &mut Passed
     })
 }
 
-/// Back: instances first, then the claims of the instance that was never finished, then its Job; so that CNPG does not
-/// make it again (experiments E8). `None`: claims grow, or everything is there and waits for CNPG.
+/// Back: instances first, then the claims of the instance that was never finished, then its Job (experiments E8). `None`: claims grow, or everything is there and waits for CNPG.
 fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came> {
     let cluster = &scene.seen.cluster;
-    let unborn = scene
-        .seen
-        .members
-        .iter()
-        .find(|(name, member)| member.pod.is_none() && !shrink.originals.contains_key(*name));
+    let unborn = scene.seen.members.iter().find(|(name, member)| {
+        let data = member.claims.get(&VolumeName::Data);
+        let ran = data.is_some_and(|data| !data.initializing);
+        member.pod.is_none() && !ran && !shrink.originals.contains_key(*name)
+    });
     if cluster.instances > shrink.declared {
         let Some(_) = unborn else { return Some(lower(scene, shrink, Lowering::Back, passed)) };
         return match certain(scene, passed) {
@@ -337,10 +336,13 @@ fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came>
             }
         };
     }
-    // The Job of an instance that is wanted goes on: what is deleted is made anew.
+    // An instance that is wanted is made, and its Job goes on: somebody may have scaled up meanwhile.
+    let there = u32::try_from(scene.seen.members.len()).unwrap_or(u32::MAX);
+    let unborn = unborn.filter(|_| there > shrink.declared);
     let idle = |job: &&JobSeen| {
-        let podless = scene.seen.members.get(&job.instance).is_none_or(|member| member.pod.is_none());
-        podless && !job.terminating && !shrink.originals.contains_key(&job.instance)
+        let claimless = !scene.seen.members.contains_key(&job.instance) && there >= shrink.declared;
+        let surplus = unborn.is_some_and(|(name, _)| *name == job.instance);
+        job.joins && !job.terminating && (claimless || surplus)
     };
     let orphan = jobs(scene).find(idle);
     if unborn.is_none() && orphan.is_none() {

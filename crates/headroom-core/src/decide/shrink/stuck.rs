@@ -39,7 +39,7 @@ pub(super) fn rescue(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) ->
     passed.edges.extend(known.map(|known| known.at.plus(LOOKED_AT).plus(Span::seconds(1))));
     let facts = recent?.facts.as_ref()?;
     let stuck = |job: &&JobSeen| {
-        !job.terminating && (job.failed || waiting.iter().any(|name| **name != job.instance))
+        job.joins && !job.terminating && (job.failed || waiting.iter().any(|name| **name != job.instance))
     };
     let stuck = facts.jobs.iter().find(stuck);
     let abandoned = abandoned(scene, shrink, facts, passed);
@@ -76,7 +76,7 @@ fn abandoned<'a>(
     Some((name, next_claim(member)?))
 }
 
-/// Of an instance that is not wanted: the claim that goes next. Data goes last: without it CNPG takes the others for those
+/// Of an instance that never ran: the claim that goes next. Data goes last: without it CNPG takes the others for those
 /// of an instance that has run, and makes a pod that waits for ever (experiments E5).
 pub(super) fn next_claim(member: &MemberSeen) -> Option<&ClaimSeen> {
     member.claims.values().rev().find(|claim| !claim.terminating)

@@ -203,6 +203,7 @@ fn trapped() -> World {
     for number in 1..=2 {
         world.seen.members.get_mut(&instance(number)).unwrap().pod = None;
     }
+    world.claim(2).initializing = true;
     world.seen.evidence.steady_since = Some(world.now.minus(Span::minutes(1)));
     world
 }
@@ -228,6 +229,8 @@ fn the_join_trap_in_a_join_that_is_not_ours_is_told_and_nothing_is_touched() {
     silent(&|world| world.seen.cluster.phase = "Waiting for the instances to become active".into());
     silent(&|world| world.seen.cluster.census.loose_claims = 0);
     silent(&|world| world.claim(2).terminating = true);
+    // A whole replica whose pod is lost as well: nobody is told to delete its claims.
+    silent(&|world| world.claim(2).initializing = false);
     silent(&|world| world.seen.cluster.primary = Primary::Moving { to: None });
     silent(&|world| {
         world.seen.members.get_mut(&instance(1)).unwrap().pod = World::new(1).pod(1).clone().into();

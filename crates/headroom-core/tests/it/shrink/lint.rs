@@ -100,6 +100,7 @@ fn unborn() -> World {
     let mut fresh = 80;
     join(&mut world, 3, &mut fresh);
     world.seen.members.get_mut(&instance(3)).unwrap().pod = None;
+    world.claim(3).initializing = true;
     world.rules().shrink.enabled = false;
     facts(&mut world).jobs.push(job("pg-3"));
     world
@@ -259,6 +260,9 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
         world.seen.members.get_mut(&instance(3)).unwrap().pod = Some(pod);
     }),
     ("WrongJob", rescuing, |world, _| facts(world).jobs.clear()),
+    ("WrongJob", rescuing, |world, _| facts(world).jobs[0].joins = false),
+    ("InstanceRuns", rescuing, |world, _| world.claim(3).initializing = false),
+    ("InstanceRuns", discarding, |world, _| world.claim(3).initializing = false),
     ("ShrinkWhileResting", beginning, |world, _| world.policy.mode = Mode::Advise),
     ("ShrinkUnguarded", beginning, |world, _| world.seen.storage.finalizer = false),
     ("ShrinkMiscounted", beginning, |_, decision| decision.record.shrink.as_mut().unwrap().declared = 2),

@@ -12,7 +12,7 @@ use headroom_core::{
     window::Windows,
 };
 
-use super::toy::{cnpg_works, copying, facts, job, large, marked, runs, session, survey, told, whole};
+use super::toy::{cnpg_works, copying, facts, job, join, large, marked, runs, session, survey, told, whole};
 use crate::world::{World, gi, instance, object};
 
 #[test]
@@ -140,6 +140,48 @@ fn a_copy_that_has_lost_its_job_is_discarded_once_nothing_moves_data_last() {
     assert_eq!(still(&mut world, 29), Vec::<String>::new());
     assert_eq!(still(&mut world, 30), ["discard claim of pg-3", "discard claim of pg-3"]);
     assert!(!world.seen.members.contains_key(&instance(3)));
+}
+
+#[test]
+fn a_job_that_joins_nobody_is_left_alone() {
+    let cases: &[(&str, Happens)] = &[
+        ("a major upgrade", |world| facts(world).jobs[0].joins = false),
+        ("of an instance that has run", |world| world.claim(3).initializing = false),
+    ];
+    for (why, change) in cases {
+        let mut world = copying();
+        facts(&mut world).jobs.push(job("pg-3"));
+        world.seen.members.get_mut(&instance(1)).unwrap().pod = None;
+        change(&mut world);
+        assert_eq!(session(&mut world), Vec::<String>::new(), "{why}");
+    }
+}
+
+#[test]
+fn on_the_way_back_an_instance_goes_only_if_it_is_one_too_many_and_never_ran() {
+    // pg-3 is the further instance of two, and the shrink has turned back; the number is restored already.
+    let unborn = || {
+        let mut world = large(2);
+        session(&mut world);
+        join(&mut world, 3, &mut 80);
+        world.seen.members.get_mut(&instance(3)).unwrap().pod = None;
+        world.claim(3).initializing = true;
+        facts(&mut world).jobs.push(job("pg-3"));
+        world.rules().shrink.enabled = false;
+        world.seen.cluster.instances = 2;
+        world
+    };
+    let discards = |mut world: World| {
+        let done = session(&mut world);
+        done.iter().any(|what| what.starts_with("discard"))
+    };
+    assert!(discards(unborn()));
+    let mut ran = unborn();
+    ran.claim(3).initializing = false;
+    assert!(!discards(ran), "it has run");
+    let mut wanted = unborn();
+    wanted.seen.cluster.instances = 4;
+    assert!(!discards(wanted), "somebody scales up");
 }
 
 /// What happens to a world.

@@ -217,6 +217,7 @@ pub(crate) fn job(instance: &str) -> JobSeen {
     JobSeen {
         id: object(&format!("{instance}-join")),
         instance: instance.into(),
+        joins: true,
         failed: false,
         terminating: false,
     }

@@ -41,7 +41,7 @@ fn claim(name: &str) -> ClaimSeen {
         capacity: Some(Bytes::gibi(1)),
         phase: ClaimPhase::Bound,
         resize: Resizing::none(),
-        initializing: false,
+        initializing: name == "pg-3",
         terminating: false,
         growable: Growable::Yes,
     }
@@ -177,12 +177,13 @@ fn the_number_of_instances_is_set_by_the_scale_subresource_of_the_version_that_w
 }
 
 #[test]
-fn a_job_is_deleted_with_its_pods_and_a_claim_alone_each_by_its_uid() {
+fn a_job_is_deleted_with_its_pods_and_a_claim_alone_in_the_version_that_was_read() {
     let seen = seen();
     let quorum = seen.quorum(NOW).unwrap();
     let stuck = JobSeen {
         id: job("pg-3-join", "job-uid"),
         instance: "pg-3".into(),
+        joins: true,
         failed: false,
         terminating: false,
     };
@@ -200,7 +201,10 @@ fn a_job_is_deleted_with_its_pods_and_a_claim_alone_each_by_its_uid() {
         Action::DiscardClaim(discard),
         Method::Delete,
         "/api/v1/namespaces/ns/persistentvolumeclaims/pg-3",
-        json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "pg-3-claim"}}),
+        json!({
+            "apiVersion": "v1", "kind": "DeleteOptions",
+            "preconditions": {"uid": "pg-3-claim", "resourceVersion": "3"},
+        }),
     );
 }
 
@@ -228,11 +232,13 @@ fn a_survey_is_five_lists_and_the_instances_status() {
 
 #[test]
 fn a_survey_tells_jobs_that_run_or_have_failed_from_those_that_have_completed() {
-    let job = |instance: &str, status: Value| {
-        let metadata = json!({"name": format!("{instance}-join"), "namespace": "ns", "uid": instance,
-            "labels": {"cnpg.io/cluster": "pg", "cnpg.io/instanceName": instance}});
-        json!({"metadata": metadata, "status": status})
+    let of_role = |instance: &str, role: &str, status: Value| {
+        let labels =
+            json!({"cnpg.io/cluster": "pg", "cnpg.io/instanceName": instance, "cnpg.io/jobRole": role});
+        let name = format!("{instance}-{role}");
+        json!({"metadata": {"name": name, "namespace": "ns", "uid": instance, "labels": labels}, "status": status})
     };
+    let job = |instance: &str, status: Value| of_role(instance, "join", status);
     let condition = |kind: &str| json!({"conditions": [{"type": kind, "status": "True"}]});
     let list = |items: Vec<Value>| Outcome::Answered {
         status: 200,
@@ -244,10 +250,14 @@ fn a_survey_tells_jobs_that_run_or_have_failed_from_those_that_have_completed() 
         job("pg-3", condition("Failed")),
         job("pg-4", condition("Complete")),
         job("pg-5", json!({"succeeded": 1})),
+        of_role("pg-6", "snapshot-recovery", json!({})),
+        of_role("pg-1", "major-upgrade", json!({})),
     ];
     let outcomes = [list(jobs), list(vec![]), list(vec![]), list(vec![]), list(vec![])];
     let survey = surveyed(&key(), &outcomes).unwrap();
-    let seen: Vec<_> = survey.jobs.iter().map(|job| (job.instance.as_str(), job.failed)).collect();
-    assert_eq!(seen, [("pg-2", false), ("pg-3", true)]);
+    let seen: Vec<_> = survey.jobs.iter().map(|job| (job.instance.as_str(), job.failed, job.joins)).collect();
+    let expected =
+        [("pg-2", false, true), ("pg-3", true, true), ("pg-6", false, true), ("pg-1", false, false)];
+    assert_eq!(seen, expected);
     assert_eq!(survey.copied, BTreeSet::from(["pg-4".into(), "pg-5".into()]));
 }

@@ -122,7 +122,7 @@ const SWITCHOVER: Duration = Duration::from_secs(20);
 /// The rows, and that there was nothing to wait for but one switchover.
 pub(super) fn served() -> Vec<Data> {
     let mut expected = data();
-    expected.push(Data::WritesPauseAtMost(State::Shrinking, SWITCHOVER));
+    expected.push(Data::WritesPauseAtMost(Cause::Shrink, SWITCHOVER));
     expected
 }
 

@@ -204,8 +204,15 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
     if existing.is_empty() {
         return vec![Move::First(format!("{name}-1").into())];
     }
-    let unfinished = api.jobs().any(|job| job.cluster == *name && !job.succeeded);
-    let next = next_pod(api, cluster, &existing).filter(|_| !unfinished);
+    if api.jobs().any(|job| job.cluster == *name && !job.succeeded) {
+        return Vec::new();
+    }
+    // `allInstancesAreActive`: said unless CNPG itself restarts the primary.
+    if pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running) {
+        let keeps = [phase::REMAKING, phase::IN_PLACE].map(Some);
+        return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
+    }
+    let next = next_pod(api, cluster, &existing);
     if let Some(instance) = next.filter(|instance| may_run(api, instance)) {
         let mut steps = vec![Move::Adopt(instance.clone()), Move::Again(100)];
         if cluster.status.phase == Some(phase::HEALTHY) {
@@ -213,11 +220,10 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
         }
         return steps;
     }
-    if unfinished || cluster.status.phase == Some(phase::IN_PLACE) {
+    if cluster.status.phase == Some(phase::IN_PLACE) {
         return Vec::new();
     }
-    let inactive = pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running);
-    if next.is_some_and(|instance| api.claims_of(instance).any(|claim| !claim.ready)) && !inactive {
+    if next.is_some_and(|instance| api.claims_of(instance).any(|claim| !claim.ready)) {
         // `Selected PVC is not ready yet`, once a second: nothing else is done, and no Job is made (S7).
         return Vec::new();
     }
@@ -230,8 +236,7 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
     }
     let unready = pods.iter().any(|pod| !pod.ready);
     let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
-    if inactive || missing {
-        // `allInstancesAreActive`: said unless CNPG itself restarts the primary.
+    if missing {
         let keeps = [phase::REMAKING, phase::IN_PLACE].map(Some);
         return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
     }
