@@ -49,7 +49,7 @@ pub(super) fn check(what: &Data, case: &Case<'_>) -> Option<Assertion> {
             };
             ("pg_amcheck finds nothing", found)
         }
-        Data::WritesPauseAtMost(cause, most) => return Some(pauses(case.trace, *cause, *most)),
+        Data::WritesPauseAtMost(of, most) => return Some(pauses(case.trace, *of, *most)),
     };
     Some(assertion(Class::Data, text, found))
 }
