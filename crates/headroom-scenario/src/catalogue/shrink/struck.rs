@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{ALONE, AT_MOST, begun, done, fixture, large_with, replaced};
+use super::shape::{ALONE, AT_MOST, balanced, begun, done, fixture, large_with, replaced};
 use crate::{
     Act, Fact, Fixture, Gate, Scenario, Step, Strike, Topology, Wait, Who,
     catalogue::{
@@ -73,6 +73,9 @@ impl Struck {
             until(Fact::Serving, Wait::Recovery),
             rest(Wait::Shrink),
         ]);
+        // An operator that has just come back says last how it ended.
+        let balances = Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree");
+        script.extend(self.control.contains(&balances).then(|| balanced(VolumeName::Data)));
         let (least, most) = self.promotions;
         let expect = Expect {
             functional: all([
