@@ -199,6 +199,13 @@ pub struct MemberSeen {
     pub claims: BTreeMap<VolumeName, ClaimSeen>,
 }
 
+impl MemberSeen {
+    /// Whether an instance has run on its data claim; without one it has not, nor can it.
+    pub fn has_run(&self) -> bool {
+        self.claims.get(&VolumeName::Data).is_some_and(|data| !data.initializing)
+    }
+}
+
 /// An instance pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodSeen {

@@ -129,9 +129,7 @@ impl Quorum<'_> {
 
     /// Deletes a Job that joins an instance, has not completed, and whose instance has never run.
     pub fn delete_job(&self, job: &JobSeen) -> Option<DeleteJob> {
-        let unborn = |member: &MemberSeen| {
-            member.pod.is_none() && member.claims.get(&VolumeName::Data).is_none_or(|data| data.initializing)
-        };
+        let unborn = |member: &MemberSeen| member.pod.is_none() && !member.has_run();
         let idle = self.member(&job.instance).is_none_or(unborn);
         (idle && job.joins && !job.terminating)
             .then(|| DeleteJob { job: job.id.clone(), instance: job.instance.clone() })
@@ -149,9 +147,7 @@ impl Quorum<'_> {
         let data = member.claims.get(&VolumeName::Data);
         let there_before = shrink.originals.get(instance);
         let original = there_before.is_some_and(|uid| data.is_none_or(|data| data.id.uid == *uid));
-        // Without its data claim it cannot run either.
-        let unborn = data.is_none_or(|data| data.initializing);
-        let idle = member.pod.is_none() && !original && unborn && self.is_replica(instance);
+        let idle = member.pod.is_none() && !original && !member.has_run() && self.is_replica(instance);
         let there = !seen.terminating && seen.phase != ClaimPhase::Lost;
         (idle && there).then(|| DiscardClaim {
             claim: claim.clone(),

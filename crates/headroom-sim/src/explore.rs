@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 
 use headroom_core::Action;
 use headroom_engine::Request;
-
 use headroom_scenario::{
     Entry, Going, Outcome, Scenario, Trace, Walk, What, World as _,
     checkers::{self, Assertion},

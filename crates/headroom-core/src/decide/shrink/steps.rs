@@ -319,13 +319,12 @@ fn lower(scene: &Scene<'_>, shrink: &Shrink, what: Lowering, passed: &mut Passed
     })
 }
 
-/// Back: instances first, then the claims of the instance that was never finished, then its Job (experiments E8). `None`: claims grow, or everything is there and waits for CNPG.
+/// Back: instances first, then the claims of the instance that was never finished, then its Job (experiments E8). `None`:
+/// claims grow, or everything is there and waits for CNPG.
 fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came> {
     let cluster = &scene.seen.cluster;
     let unborn = scene.seen.members.iter().find(|(name, member)| {
-        let data = member.claims.get(&VolumeName::Data);
-        let ran = data.is_some_and(|data| !data.initializing);
-        member.pod.is_none() && !ran && !shrink.originals.contains_key(*name)
+        member.pod.is_none() && !member.has_run() && !shrink.originals.contains_key(*name)
     });
     if cluster.instances > shrink.declared {
         let Some(_) = unborn else { return Some(lower(scene, shrink, Lowering::Back, passed)) };

@@ -209,8 +209,7 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
     }
     // `allInstancesAreActive`: said unless CNPG itself restarts the primary.
     if pods.iter().any(|pod| pod.meta.deleting || pod.phase != PodPhase::Running) {
-        let keeps = [phase::REMAKING, phase::IN_PLACE].map(Some);
-        return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
+        return wait(cluster, &[phase::REMAKING, phase::IN_PLACE]);
     }
     let next = next_pod(api, cluster, &existing);
     if let Some(instance) = next.filter(|instance| may_run(api, instance)) {
@@ -237,12 +236,10 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
     let unready = pods.iter().any(|pod| !pod.ready);
     let missing = existing.iter().any(|instance| api.instance_pod(instance).is_none());
     if missing {
-        let keeps = [phase::REMAKING, phase::IN_PLACE].map(Some);
-        return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
+        return wait(cluster, &[phase::REMAKING, phase::IN_PLACE]);
     }
     if unready {
-        let keeps = [phase::SWITCHOVER, phase::REMAKING, phase::IN_PLACE].map(Some);
-        return if keeps.contains(&cluster.status.phase) { Vec::new() } else { vec![waiting()] };
+        return wait(cluster, &[phase::SWITCHOVER, phase::REMAKING, phase::IN_PLACE]);
     }
     let wanted = cluster.spec.instances as usize;
     if existing.len() > wanted {
@@ -261,6 +258,12 @@ fn instance_steps(api: &ApiServer, cluster: &Cluster, memory: Memory, pods: &[&P
         return if done { vec![Move::DropJobs] } else { Vec::new() };
     }
     vec![Move::DropJobs, Move::Phase(phase::HEALTHY, None)]
+}
+
+/// Says that it waits, unless in one of these phases.
+fn wait(cluster: &Cluster, keeps: &[&str]) -> Vec<Move> {
+    let kept = cluster.status.phase.is_some_and(|phase| keeps.contains(&phase));
+    if kept { Vec::new() } else { vec![waiting()] }
 }
 
 fn waiting() -> Move {
