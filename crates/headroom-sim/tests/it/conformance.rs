@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::{
-    replay::{read, replayed, told, triggers},
+    replay::{Line, Trigger, read, replayed, told, triggers},
     story::Story,
 };
 
@@ -173,4 +175,23 @@ fn a_changed_story_is_told_apart() {
     let late = Story { ended_ms: 60_000, ..story.clone() };
     assert_eq!(differences(&story, &late, Pace::Recorded).len(), 1);
     assert!(differences(&story, &late, Pace::Another).is_empty());
+}
+
+#[test]
+fn a_trigger_waits_for_a_model_that_is_slower_than_the_recording() {
+    let cluster = |at_ms, phase: &str| Line {
+        at_ms,
+        record: json!({"kind": "Cluster", "name": "pg", "type": "MODIFIED", "obj": {
+            "spec": {"instances": 1, "storage": {"size": "1Gi"}}, "status": {"phase": phase},
+        }}),
+    };
+    // No instance joins in half a second.
+    let lines = [
+        cluster(-1000, "Cluster in healthy state"),
+        cluster(100, "Creating a new replica"),
+        cluster(400, "Cluster in healthy state"),
+    ];
+    let story = replayed(&lines, &[(0, Trigger::Scale(2)), (500, Trigger::Scale(3))], 1, 200_000);
+    let healthy = story.phases.iter().filter(|phase| *phase == "Cluster in healthy state");
+    assert_eq!(healthy.count(), 3, "{:?}", story.phases);
 }

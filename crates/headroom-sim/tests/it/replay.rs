@@ -220,12 +220,33 @@ pub(crate) fn replayed(lines: &[Line], triggers: &[(i64, Trigger)], seed: u64, e
         run(&mut model, &mut teller, 200_000, i64::MAX);
     }
     let base = i64::try_from(model.now()).unwrap();
+    let mut late = 0;
     for (at, trigger) in triggers {
-        run(&mut model, &mut teller, u64::try_from(base + at).unwrap(), base);
+        let due = u64::try_from(base + at + late).unwrap();
+        run(&mut model, &mut teller, due, base);
+        catch_up(&mut model, &mut teller, phase_at(lines, *at), base);
+        late += i64::try_from(model.now() - due).unwrap();
         pull(&mut model, trigger);
     }
-    run(&mut model, &mut teller, u64::try_from(base + end_ms).unwrap(), base);
+    run(&mut model, &mut teller, u64::try_from(base + end_ms + late).unwrap(), base);
     teller.story()
+}
+
+/// The Cluster's phase in the recording when a trigger was pulled.
+fn phase_at(lines: &[Line], at_ms: i64) -> Option<&str> {
+    let clusters = lines.iter().filter(|line| line.record["kind"] == "Cluster");
+    clusters.take_while(|line| line.at_ms <= at_ms).last()?.record["obj"]["status"]["phase"].as_str()
+}
+
+/// Whoever recorded waited for something before the next trigger, and a quick machine was there sooner than the model:
+/// gives the model a minute more to come to the same phase.
+fn catch_up(model: &mut Model, teller: &mut Teller, phase: Option<&str>, base: i64) {
+    let deadline = model.now() + 60_000;
+    let there = |model: &Model| model.api().cluster("pg").is_none_or(|pg| pg.status.phase == phase);
+    while phase.is_some() && !there(model) {
+        let Some(next) = model.next_at().filter(|at| *at <= deadline) else { return };
+        run(model, teller, next, base);
+    }
 }
 
 /// Instances and size that a recording starts from.
