@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use crate::{
     Bytes,
     names::{InstanceName, ObjectId, Text, Version, VolumeName},
-    witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
+    witness::{DeleteJob, DeletePod, Destroy, DiscardClaim, Promote, SetInstances},
 };
 
 /// One effect on the world; each is one request to the API server.
@@ -29,6 +29,8 @@ pub enum Action {
     SetInstances(SetInstances),
     /// Delete the Job that makes an instance.
     DeleteJob(DeleteJob),
+    /// Delete the pod of a replica that no node has taken, so that the primary's pod can be made.
+    DeletePod(DeletePod),
     /// Delete a claim in which no instance ever ran.
     DiscardClaim(DiscardClaim),
 }

@@ -219,6 +219,8 @@ pub struct PodSeen {
     pub ready: bool,
     /// Since when that is not True (its `lastTransitionTime`); `None` while it is, or where that is not said.
     pub unready_since: Option<Timestamp>,
+    /// Its phase is `Pending`: not everything in it has begun. Without a node nothing has.
+    pub pending: bool,
     /// It has a deletion timestamp.
     pub terminating: bool,
     /// Container `postgres`.
@@ -382,6 +384,11 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// What the newest survey found, however old it is.
+    pub fn facts(&self) -> Option<&Survey> {
+        self.survey.as_ref()?.facts.as_ref()
+    }
+
     /// Nothing is remembered.
     pub const fn none() -> Self {
         Self {

@@ -81,6 +81,16 @@ acts!(
         /// The instance that it makes.
         instance: InstanceName,
     }
+    /// Delete the pod of a replica that no node has taken, with its uid and version: nothing can run in it. Its claims stay,
+    /// and CNPG makes it again after the primary's (docs/experiments-shrink.md, S8).
+    DeletePod {
+        /// The pod.
+        pod: ObjectId,
+        /// The version that was read.
+        version: Version,
+        /// The instance that it is of.
+        instance: InstanceName,
+    }
     /// Delete a claim in which no instance ever ran, with its uid and version: CNPG may take it over meanwhile.
     DiscardClaim {
         /// The claim.
@@ -133,6 +143,18 @@ impl Quorum<'_> {
         let idle = self.member(&job.instance).is_none_or(unborn);
         (idle && job.joins && !job.terminating)
             .then(|| DeleteJob { job: job.id.clone(), instance: job.instance.clone() })
+    }
+
+    /// Deletes the pod of a replica that no node has taken while the primary has none.
+    pub fn delete_pod(&self, instance: &InstanceName) -> Option<DeletePod> {
+        let pod = self.member(instance)?.pod.as_ref()?;
+        let Primary::Known(primary) = &self.0.cluster.primary else { return None };
+        let waits = primary != instance && self.member(primary).is_some_and(|member| member.pod.is_none());
+        (waits && pod.pending && pod.node.is_none() && !pod.terminating).then(|| DeletePod {
+            pod: pod.id.clone(),
+            version: pod.version.clone(),
+            instance: instance.clone(),
+        })
     }
 
     /// Discards a claim of an instance that has no pod, is not primary, and has never run.

@@ -265,6 +265,7 @@ pub(crate) fn resized(request: &Request) -> Option<&VolumeName> {
             | Action::Promote(_)
             | Action::SetInstances(_)
             | Action::DeleteJob(_)
+            | Action::DeletePod(_)
             | Action::DiscardClaim(_),
         )
         | Request::ReadCluster(_)

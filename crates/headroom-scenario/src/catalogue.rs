@@ -42,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 68] = [
+const ROWS: [Row; 69] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -92,6 +92,7 @@ const ROWS: [Row; 68] = [
     Row::Plain(shrink::fails),
     Row::Plain(shrink::given_up),
     Row::Plain(shrink::marked_is_elected),
+    Row::Plain(shrink::primary_lost_before_pod),
     Row::Plain(shrink::calm),
     gated("p0_07_failover_during_shrink", SHRINK, shrink::failover),
     gated("p0_07_primary_pod_during_shrink", SHRINK, shrink::crash),

@@ -66,10 +66,7 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
         Fact::PrimaryChanged => primary_changed(view),
         Fact::Drained => require(view.drained, || "the node is not drained".to_owned()),
         Fact::EvictionRefused => require(view.eviction_refused, || "no eviction was refused".to_owned()),
-        Fact::BackupBegun => {
-            let begun = view.backup.as_ref().is_some_and(|backup| !backup.phase.is_empty());
-            require(begun, || "no Backup has begun".to_owned())
-        }
+        Fact::BackupBegun => backup_begun(view),
         Fact::BackupEnded => backup_ended(view),
         Fact::Upgraded => upgraded(view),
         Fact::InstancesAre(count) => instances_are(view, *count),
@@ -77,6 +74,7 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
             let pending = view.claims_of(volume).any(|claim| claim.capacity.is_none());
             require(pending, || format!("every {volume} claim is bound"))
         }
+        Fact::JoinBegan => require(view.join_began, || "no join runs".to_owned()),
         Fact::JoinFailed => require(view.join_failed, || "no join has failed".to_owned()),
         Fact::PhaseIs(phase) => {
             let now = view.cluster.as_ref().map_or("", |cluster| cluster.phase.as_str());
@@ -92,6 +90,7 @@ pub fn holds(fact: &Fact, view: &View, quiet: Duration) -> Result<(), String> {
         }
         Fact::Ready(least) => ready(view, *least, u32::MAX),
         Fact::ReadyAtMost(most) => ready(view, 0, *most),
+        Fact::HasPod(instance) => has_pod(view, instance),
         Fact::Condemned(least) => require(view.condemned >= *least, || {
             format!("{} of {least} instances are to be made anew", view.condemned)
         }),
@@ -111,6 +110,16 @@ fn ready(view: &View, least: u32, most: u32) -> Result<(), String> {
     let ready = view.pods.values().filter(|pod| pod.ready && !pod.terminating).count();
     let between = u32::try_from(ready).is_ok_and(|ready| (least..=most).contains(&ready));
     require(between, || format!("{ready} instances are ready"))
+}
+
+fn has_pod(view: &View, instance: &str) -> Result<(), String> {
+    let pod = view.pods.get(&InstanceName::from(instance)).filter(|pod| !pod.terminating);
+    require(pod.is_some(), || format!("{instance} has no pod"))
+}
+
+fn backup_begun(view: &View) -> Result<(), String> {
+    let begun = view.backup.as_ref().is_some_and(|backup| !backup.phase.is_empty());
+    require(begun, || "no Backup has begun".to_owned())
 }
 
 fn held(view: &View, gate: Gate) -> Result<(), String> {

@@ -68,6 +68,8 @@ pub enum Fact {
     InstancesAre(u32),
     /// A claim of this volume is not bound.
     ClaimPending(VolumeName),
+    /// A pod of a join job has begun to run since the last act or strike.
+    JoinBegan,
     /// A pod of a join job has failed since the last act or strike.
     JoinFailed,
     /// The ledger holds at least this many completed actions of this cause.
@@ -88,6 +90,8 @@ pub enum Fact {
     Ready(u32),
     /// At most this many instances are ready now.
     ReadyAtMost(u32),
+    /// This instance has a pod that is not on its way out, whether it runs or not.
+    HasPod(&'static str),
     /// The operator has had at least this many instances made anew, those included that CNPG has not begun with.
     Condemned(u32),
     /// All of these.

@@ -83,6 +83,7 @@ impl Teller {
             What::Storage(status) => self.status(status),
             What::StorageGone => Some("the DynamicStorage is gone".to_owned()),
             What::Backup(backup) => Some(told(backup)),
+            What::JoinBegan(instance) if self.ready => Some(format!("the join of {instance} runs")),
             What::JoinFailed(instance, times) => {
                 Some(format!("the join of {instance} has failed (attempt {times})"))
             }

@@ -139,6 +139,8 @@ pub enum What {
     StorageGone,
     /// A Backup, now.
     Backup(BackupState),
+    /// A pod of this instance's join job has begun to run.
+    JoinBegan(InstanceName),
     /// A pod of this instance's join job has failed; how many have by now.
     JoinFailed(InstanceName, u32),
     /// A node takes new pods, or no longer.

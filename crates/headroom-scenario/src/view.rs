@@ -58,6 +58,8 @@ pub struct View {
     pub backup: Option<BackupState>,
     /// A pod of a join job has failed since the last act or strike.
     pub join_failed: bool,
+    /// The same of one that has begun to run.
+    pub join_began: bool,
     /// The drain of the last strike has ended.
     pub drained: bool,
     /// How often the operator has had an instance made anew.
@@ -104,6 +106,7 @@ impl View {
             verified: false,
             backup: None,
             join_failed: false,
+            join_began: false,
             drained: false,
             condemned: 0,
             eviction_refused: false,
@@ -175,6 +178,7 @@ impl View {
             What::Storage(storage) => self.storage(storage),
             What::StorageGone => self.storage = None,
             What::Backup(backup) => self.backup = Some(backup.clone()),
+            What::JoinBegan(_) => self.join_began = true,
             What::JoinFailed(..) => self.join_failed = true,
             What::Drained(_) => self.drained = true,
             What::EvictionRefused(_) => self.eviction_refused = true,
@@ -228,6 +232,7 @@ impl View {
         }
         self.verified = false;
         self.join_failed = false;
+        self.join_began = false;
         if !matches!(act, Act::StartWriter { .. }) {
             self.disturb(at_ms);
         }
@@ -236,6 +241,7 @@ impl View {
     fn struck(&mut self, at_ms: u64, strike: &Strike) {
         self.primary_before = self.primary();
         self.join_failed = false;
+        self.join_began = false;
         self.drained = false;
         self.eviction_refused = false;
         self.verified = false;

@@ -256,6 +256,7 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::Upgraded
         | Fact::InstancesAre(_)
         | Fact::ClaimPending(_)
+        | Fact::JoinBegan
         | Fact::JoinFailed
         | Fact::FreeAtLeast(..)
         | Fact::Held(_)
@@ -267,6 +268,7 @@ fn class_of(fact: &Fact) -> Class {
         | Fact::Calm(_)
         | Fact::Ready(_)
         | Fact::ReadyAtMost(_)
+        | Fact::HasPod(_)
         | Fact::All(_) => Class::Functional,
     }
 }

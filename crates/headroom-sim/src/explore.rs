@@ -223,6 +223,7 @@ const fn cannot_be_undone(request: &Request) -> bool {
                 | Action::Promote(_)
                 | Action::SetInstances(_)
                 | Action::DeleteJob(_)
+                | Action::DeletePod(_)
                 | Action::DiscardClaim(_)
         )
     )

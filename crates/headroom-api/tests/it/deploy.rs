@@ -69,16 +69,15 @@ fn the_full_example_names_every_field_of_the_spec() {
 }
 
 #[test]
-fn the_kustomization_names_every_file() {
-    let kustomization: Value = serde_saphyr::from_str(&deploy("operator/kustomization.yaml")).unwrap();
-    let mut named: Vec<_> = kustomization["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| name.as_str().unwrap().to_owned())
-        .collect();
-    named.sort();
-    assert_eq!(named, files("operator"));
+fn each_kustomization_names_every_file() {
+    for folder in ["operator", "shrink"] {
+        let kustomization: Value =
+            serde_saphyr::from_str(&deploy(&format!("{folder}/kustomization.yaml"))).unwrap();
+        let named = kustomization["resources"].as_array().unwrap();
+        let mut named: Vec<_> = named.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+        named.sort();
+        assert_eq!(named, files(folder));
+    }
 }
 
 #[test]
@@ -160,6 +159,7 @@ fn what_a_shrink_may_do_is_a_role_of_its_own() {
     let expected = [
         "delete jobs.batch",
         "delete persistentvolumeclaims.",
+        "delete pods.",
         "list backups.postgresql.cnpg.io",
         "list jobs.batch",
         "list nodes.",
@@ -204,17 +204,19 @@ fn the_pod_is_restricted() {
 }
 
 #[test]
-fn the_admission_policy_is_about_the_operators_account() {
-    let [policy, binding] = objects("operator/admission-policy.yaml").try_into().unwrap();
+fn the_admission_policies_are_about_the_operators_account() {
     let [account] = objects("operator/serviceaccount.yaml").try_into().unwrap();
     let user = format!(
         "system:serviceaccount:{}:{}",
         account["metadata"]["namespace"].as_str().unwrap(),
         account["metadata"]["name"].as_str().unwrap()
     );
-    let condition = policy["spec"]["matchConditions"][0]["expression"].as_str().unwrap();
-    assert_eq!(condition, format!("request.userInfo.username == '{user}'"));
-    assert_eq!(policy["spec"]["failurePolicy"], "Fail");
-    assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
-    assert_eq!(binding["spec"]["validationActions"], json!(["Deny", "Audit"]));
+    for file in ["operator/admission-policy.yaml", "shrink/admission-policy.yaml"] {
+        let [policy, binding] = objects(file).try_into().unwrap();
+        let condition = policy["spec"]["matchConditions"][0]["expression"].as_str().unwrap();
+        assert_eq!(condition, format!("request.userInfo.username == '{user}'"), "{file}");
+        assert_eq!(policy["spec"]["failurePolicy"], "Fail", "{file}");
+        assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"], "{file}");
+        assert_eq!(binding["spec"]["validationActions"], json!(["Deny", "Audit"]), "{file}");
+    }
 }

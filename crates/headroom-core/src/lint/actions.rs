@@ -32,6 +32,7 @@ pub(super) fn check(case: &mut Case<'_>) {
             | Action::Promote(_)
             | Action::SetInstances(_)
             | Action::DeleteJob(_)
+            | Action::DeletePod(_)
             | Action::DiscardClaim(_) => case.policy.mode == Mode::Apply && !suspended,
         };
         case.require(allowed, "ActionWhileResting");
@@ -46,6 +47,7 @@ pub(super) fn check(case: &mut Case<'_>) {
                 | Action::Promote(_)
                 | Action::SetInstances(_)
                 | Action::DeleteJob(_)
+                | Action::DeletePod(_)
                 | Action::DiscardClaim(_) => false,
             });
             case.require(!again, "ResizedTwice");

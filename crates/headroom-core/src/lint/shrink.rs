@@ -11,7 +11,7 @@ use crate::{
     names::{InstanceName, VolumeName},
     observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, JobSeen, Mark, MemberSeen, Primary},
     record::{Course, Shrink, VolumeRecord},
-    witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
+    witness::{DeleteJob, DeletePod, Destroy, DiscardClaim, Promote, SetInstances},
 };
 
 /// A read proves something for this long.
@@ -25,6 +25,7 @@ pub(super) fn check(case: &mut Case<'_>) {
             Action::Promote(promote) => check_promote(case, promote),
             Action::SetInstances(set) => check_instances(case, set),
             Action::DeleteJob(delete) => check_delete_job(case, delete),
+            Action::DeletePod(delete) => check_delete_pod(case, delete),
             Action::DiscardClaim(discard) => check_discard(case, discard),
             Action::Withdraw(withdraw) => {
                 let pod = pod_of(case, &withdraw.instance);
@@ -134,7 +135,7 @@ fn require_whole_original(case: &mut Case<'_>, shrink: &Shrink, victim: &Instanc
 
 /// The primary says that its archive does not fail, or that it has none (experiments S5).
 fn require_archive(case: &mut Case<'_>) {
-    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let facts = case.seen.evidence.facts();
     let says = match &case.seen.cluster.primary {
         Primary::Known(primary) => facts.and_then(|facts| facts.replication.get(primary)),
         Primary::Moving { .. } | Primary::Unknown => None,
@@ -144,7 +145,7 @@ fn require_archive(case: &mut Case<'_>) {
 
 /// No budget of somebody else's forbids it.
 fn require_disruptable(case: &mut Case<'_>, instance: &InstanceName) {
-    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let facts = case.seen.evidence.facts();
     let mut budgets = facts.into_iter().flat_map(|facts| &facts.budgets);
     let forbidden = budgets.any(|budget| budget.selects.contains(instance));
     case.require(!forbidden, "DisruptionForbidden");
@@ -163,7 +164,7 @@ fn check_promote(case: &mut Case<'_>, promote: &Promote) {
     case.require(!is_primary(case, promote.to()), "PromotedAlready");
     case.require(case.seen.members.get(promote.to()).is_some_and(ready), "PromotedUnready");
     case.require(!case.seen.cluster.conduct.supervised, "PromotedSupervised");
-    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let facts = case.seen.evidence.facts();
     let receiving =
         facts.and_then(|facts| facts.replication.get(promote.to())).is_some_and(|of| of.receiving);
     case.require(receiving, "PromotedBehind");
@@ -211,13 +212,28 @@ fn check_delete_job(case: &mut Case<'_>, delete: &DeleteJob) {
     require_podless(case, delete.instance());
 }
 
+/// One that no node has taken, of a replica, while the primary could have one and has none.
+fn check_delete_pod(case: &mut Case<'_>, delete: &DeletePod) {
+    require_quorum(case);
+    let recorded = case.before.shrink.is_some() && case.before.shrink == case.decision.record.shrink;
+    case.require(recorded, "NoIntent");
+    let pod = pod_of(case, delete.instance()).filter(|pod| pod.id == *delete.pod());
+    let idle = pod.is_some_and(|pod| pod.pending && pod.node.is_none() && !pod.terminating);
+    case.require(idle, "InstanceRuns");
+    case.require(!is_primary(case, delete.instance()), "PrimaryDestroyed");
+    let primary = case.seen.members.iter().find(|(name, _)| is_primary(case, name));
+    let held_up =
+        |member: &MemberSeen| member.pod.is_none() && member.claims.values().all(|claim| !claim.terminating);
+    case.require(primary.is_some_and(|(_, member)| held_up(member)), "PodInNobodysWay");
+}
+
 /// Of the way back, or of a copy that has lost its Job; never of an instance that has run and was there before.
 fn check_discard(case: &mut Case<'_>, discard: &DiscardClaim) {
     certain(case);
     let (shrink, name) = (case.decision.record.shrink.as_ref(), discard.instance());
     let member = case.seen.members.get(name);
     let data = member.and_then(|member| member.claims.get(&VolumeName::Data));
-    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let facts = case.seen.evidence.facts();
     let jobless = facts.is_some_and(|facts| {
         !facts.copied.contains(name) && !facts.jobs.iter().any(|job| job.instance == *name)
     });
@@ -302,7 +318,7 @@ fn require_podless(case: &mut Case<'_>, name: &InstanceName) {
 }
 
 fn jobs<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a JobSeen> {
-    let facts = case.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let facts = case.seen.evidence.facts();
     facts.into_iter().flat_map(|facts| &facts.jobs)
 }
 

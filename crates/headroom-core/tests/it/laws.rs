@@ -60,6 +60,7 @@ fn aim(decision: &Decision) -> Bytes {
         | Action::Promote(_)
         | Action::SetInstances(_)
         | Action::DeleteJob(_)
+        | Action::DeletePod(_)
         | Action::DiscardClaim(_) => None,
     });
     let target = decision.report.volumes[&VolumeName::Data].target;

@@ -25,6 +25,7 @@ fn acts(world: &mut World) -> Vec<&'static str> {
                 | Action::Promote(_)
                 | Action::SetInstances(_)
                 | Action::DeleteJob(_)
+                | Action::DeletePod(_)
                 | Action::DiscardClaim(_) => "replace",
             });
         }

@@ -141,6 +141,7 @@ impl World {
             address: None,
             ready: true,
             unready_since: None,
+            pending: false,
             terminating: false,
             container: ContainerSeen::Running { since: self.now.minus(Span::hours(10)) },
             last_exit: None,
@@ -333,6 +334,7 @@ impl World {
             | Action::Promote(_)
             | Action::SetInstances(_)
             | Action::DeleteJob(_)
+            | Action::DeletePod(_)
             | Action::DiscardClaim(_) => panic!("no growth asks for this: {action:?}"),
         }
     }

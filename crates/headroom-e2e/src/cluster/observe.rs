@@ -105,6 +105,9 @@ impl Observer {
                 }
             }
             "Job" => {
+                if let Some(instance) = parse::running_join(&value) {
+                    self.recorder.push_object(&format!("{label}/runs"), What::JoinBegan(instance));
+                }
                 if let Some((instance, failed)) = parse::failed_join(&value) {
                     self.recorder.push_object(&label, What::JoinFailed(instance, failed));
                 }
@@ -172,7 +175,10 @@ impl Observer {
                 self.recorder.push_object(&label, What::StorageGone);
             }
             // A job of the same name counts from zero again.
-            "Job" => self.recorder.forget(&label),
+            "Job" => {
+                self.recorder.forget(&label);
+                self.recorder.forget(&format!("{label}/runs"));
+            }
             _ => {}
         }
     }

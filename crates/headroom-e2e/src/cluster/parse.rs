@@ -116,10 +116,18 @@ pub(crate) fn backup(object: &Value) -> Option<BackupState> {
 
 /// Whose join job this is, and how many of its pods have failed; `None` for other jobs and while none has.
 pub(crate) fn failed_join(object: &Value) -> Option<(InstanceName, u32)> {
-    let instance = text(object, "/metadata/labels/cnpg.io~1instanceName")?;
     let failed = number(object, "/status/failed");
-    (text(object, "/metadata/labels/cnpg.io~1jobRole") == Some("join") && failed > 0)
-        .then(|| (instance.into(), failed))
+    joining(object).filter(|_| failed > 0).map(|instance| (instance, failed))
+}
+
+/// Whose join job this is, when a pod of it runs; `None` for other jobs.
+pub(crate) fn running_join(object: &Value) -> Option<InstanceName> {
+    joining(object).filter(|_| number(object, "/status/ready") > 0)
+}
+
+fn joining(object: &Value) -> Option<InstanceName> {
+    let instance = text(object, "/metadata/labels/cnpg.io~1instanceName")?;
+    (text(object, "/metadata/labels/cnpg.io~1jobRole") == Some("join")).then(|| instance.into())
 }
 
 /// The Cluster.
@@ -214,18 +222,21 @@ mod tests {
 
     use super::*;
 
-    fn job(role: &str, failed: u32) -> Value {
+    fn job(role: &str, ready: u32, failed: u32) -> Value {
         json!({
             "metadata": {"labels": {"cnpg.io/jobRole": role, "cnpg.io/instanceName": "pg-2"}},
-            "status": {"failed": failed},
+            "status": {"ready": ready, "failed": failed},
         })
     }
 
     #[test]
-    fn only_a_join_job_with_a_failed_pod_is_a_failed_join() {
-        assert_eq!(failed_join(&job("join", 2)), Some(("pg-2".into(), 2)));
-        assert_eq!(failed_join(&job("join", 0)), None);
-        assert_eq!(failed_join(&job("initdb", 1)), None);
+    fn only_a_join_job_shows_that_it_runs_and_that_it_has_failed() {
+        assert_eq!(failed_join(&job("join", 1, 2)), Some(("pg-2".into(), 2)));
+        assert_eq!(failed_join(&job("join", 1, 0)), None);
+        assert_eq!(failed_join(&job("initdb", 0, 1)), None);
+        assert_eq!(running_join(&job("join", 1, 2)), Some("pg-2".into()));
+        assert_eq!(running_join(&job("join", 0, 2)), None);
+        assert_eq!(running_join(&job("initdb", 1, 0)), None);
     }
 
     #[test]

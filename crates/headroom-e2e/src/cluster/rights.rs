@@ -1,8 +1,11 @@
-//! The rights that a shrink needs, which `deploy` does not give: those of `deploy/shrink`. They are those of headroom's
-//! account, which a scenario's own operator has, too.
+//! The rights that a shrink needs, which `deploy` does not give, and what confines them: `deploy/shrink`. They are those of
+//! headroom's account, which a scenario's own operator has, too.
 
 use headroom_scenario::WorldError;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
+    rbac::v1::{ClusterRole, ClusterRoleBinding},
+};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::{Patch, PatchParams},
@@ -12,16 +15,17 @@ use serde_json::Value;
 
 use super::connect::failed;
 
-const MANIFEST: &str = include_str!("../../../../deploy/shrink/role.yaml");
+const ROLE: &str = include_str!("../../../../deploy/shrink/role.yaml");
+const POLICY: &str = include_str!("../../../../deploy/shrink/admission-policy.yaml");
 const DOING: &str = "give headroom the rights of a shrink";
 
-/// Role and binding as they are shipped.
-fn shipped() -> Result<(ClusterRole, ClusterRoleBinding), String> {
-    let objects: Vec<Value> = serde_saphyr::from_multiple(MANIFEST).map_err(|error| error.to_string())?;
-    let [role, binding]: [Value; 2] =
-        objects.try_into().map_err(|_| "deploy/shrink is not a role and a binding".to_owned())?;
-    let role = serde_json::from_value(role).map_err(|error| error.to_string())?;
-    Ok((role, serde_json::from_value(binding).map_err(|error| error.to_string())?))
+/// The two objects of a manifest as they are shipped.
+fn shipped<A: DeserializeOwned, B: DeserializeOwned>(manifest: &str) -> Result<(A, B), String> {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(manifest).map_err(|error| error.to_string())?;
+    let [first, second]: [Value; 2] =
+        objects.try_into().map_err(|_| "a file of deploy/shrink does not hold two objects".to_owned())?;
+    let first = serde_json::from_value(first).map_err(|error| error.to_string())?;
+    Ok((first, serde_json::from_value(second).map_err(|error| error.to_string())?))
 }
 
 /// Makes sure that headroom may shrink: in the lab it is given the rights, elsewhere somebody must have done so.
@@ -29,11 +33,20 @@ fn shipped() -> Result<(ClusterRole, ClusterRoleBinding), String> {
 /// # Errors
 /// When it may not; the message says what to do.
 pub(crate) async fn ensure(client: &Client, is_lab: bool) -> Result<(), WorldError> {
-    let (role, binding) = shipped().map_err(|why| failed(DOING, &why))?;
+    let policy: (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) =
+        shipped(POLICY).map_err(|why| failed(DOING, &why))?;
+    let (role, binding): (ClusterRole, ClusterRoleBinding) =
+        shipped(ROLE).map_err(|why| failed(DOING, &why))?;
     if is_lab {
+        // What the API server adds to a policy makes it another one for whoever applies it next: one that is there stays.
+        if present::<ValidatingAdmissionPolicyBinding>(client, &policy.1.name_any()).await.is_err() {
+            apply(client, &policy.0).await?;
+            apply(client, &policy.1).await?;
+        }
         apply(client, &role).await?;
         return apply(client, &binding).await;
     }
+    present::<ValidatingAdmissionPolicyBinding>(client, &policy.1.name_any()).await?;
     present::<ClusterRole>(client, &role.name_any()).await?;
     present::<ClusterRoleBinding>(client, &binding.name_any()).await
 }
@@ -74,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_shipped_rights_are_those_of_the_account_that_every_operator_of_a_run_has() {
-        let (role, binding) = shipped().unwrap();
+        let (role, binding): (ClusterRole, ClusterRoleBinding) = shipped(ROLE).unwrap();
         assert_eq!(
             (binding.role_ref.kind, binding.role_ref.name),
             ("ClusterRole".to_owned(), role.name_any())

@@ -195,6 +195,7 @@ fn pods(number: usize) -> Vec<Seen> {
         address: Some(Text::from("10.20.30.40")),
         ready: true,
         unready_since: None,
+        pending: false,
         terminating: false,
         container: ContainerSeen::Running { since: Timestamp::from_unix(1_600_000_000) },
         last_exit: None,

@@ -245,6 +245,7 @@ impl Engine {
             Action::Promote(promote) => Some(promote.cluster().uid.clone()),
             Action::SetInstances(set) => Some(set.cluster().uid.clone()),
             Action::DeleteJob(delete) => Some(delete.job().uid.clone()),
+            Action::DeletePod(delete) => Some(delete.pod().uid.clone()),
             Action::DiscardClaim(discard) => Some(discard.claim().uid.clone()),
         }
     }

@@ -236,6 +236,7 @@ fn held(entry: &Entry, storage: &StorageSeen, action: &Action, now: Timestamp) -
         Action::Promote(promote) => &promote.cluster().uid,
         Action::SetInstances(set) => &set.cluster().uid,
         Action::DeleteJob(delete) => &delete.job().uid,
+        Action::DeletePod(delete) => &delete.pod().uid,
         Action::DiscardClaim(discard) => &discard.claim().uid,
     };
     let obstacle = entry.obstacles.get(uid)?;

@@ -57,6 +57,7 @@ pub(crate) fn pod(a: &PodHeld, b: &PodHeld) -> bool {
         address,
         ready,
         unready_since,
+        pending,
         terminating,
         container,
         last_exit,
@@ -69,6 +70,7 @@ pub(crate) fn pod(a: &PodHeld, b: &PodHeld) -> bool {
         && *address == b.pod.address
         && *ready == b.pod.ready
         && *unready_since == b.pod.unready_since
+        && *pending == b.pod.pending
         && *terminating == b.pod.terminating
         && *container == b.pod.container
         && *last_exit == b.pod.last_exit

@@ -140,6 +140,7 @@ pub(super) fn word(request: &Request) -> String {
             | Action::Promote(_)
             | Action::SetInstances(_)
             | Action::DeleteJob(_)
+            | Action::DeletePod(_)
             | Action::DiscardClaim(_),
         ) => format!("replace {}", key.name),
     }

@@ -134,6 +134,7 @@ fn pod(instance: &str, node: &str) -> PodSeen {
         address: None,
         ready: true,
         unready_since: None,
+        pending: false,
         terminating: false,
         container: ContainerSeen::Running { since: at(-1000) },
         last_exit: None,
@@ -257,6 +258,7 @@ impl World {
                 | Action::Promote(_)
                 | Action::SetInstances(_)
                 | Action::DeleteJob(_)
+                | Action::DeletePod(_)
                 | Action::DiscardClaim(_),
             ) => Err(Refusal::Gone),
         };

@@ -138,6 +138,7 @@ fn act(key: &ClusterKey, action: &Action, known: &Known, now: Timestamp) -> Plan
         Action::Promote(promote) => replace::promote(namespace, promote, now),
         Action::SetInstances(set) => replace::set_instances(namespace, set),
         Action::DeleteJob(delete) => replace::delete_job(namespace, delete),
+        Action::DeletePod(delete) => replace::delete_pod(namespace, delete),
         Action::DiscardClaim(discard) => replace::discard(namespace, discard),
     }
 }

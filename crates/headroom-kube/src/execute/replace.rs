@@ -8,7 +8,7 @@ use headroom_core::{
     action::Withdraw,
     names::{ClusterKey, InstanceName, NodeName, ObjectId, Version},
     observation::{JobSeen, Survey},
-    witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
+    witness::{DeleteJob, DeletePod, Destroy, DiscardClaim, Promote, SetInstances},
 };
 use serde_json::{Value, json};
 
@@ -78,6 +78,13 @@ pub(super) fn delete_job(namespace: &str, delete: &DeleteJob) -> Plan {
     let path = slim::path::<Job>(namespace, Some(delete.job().name.as_str()));
     let preconditions = json!({"uid": delete.job().uid.as_str()});
     Plan::Write(remove(&path, &preconditions, Some("Foreground")), Expects::Nothing)
+}
+
+/// One that no kubelet has goes at once.
+pub(super) fn delete_pod(namespace: &str, delete: &DeletePod) -> Plan {
+    let path = slim::path::<Pod>(namespace, Some(delete.pod().name.as_str()));
+    let preconditions = preconditions(delete.pod(), delete.version());
+    Plan::Write(remove(&path, &preconditions, None), Expects::Nothing)
 }
 
 pub(super) fn discard(namespace: &str, discard: &DiscardClaim) -> Plan {

@@ -25,6 +25,8 @@ pub struct Spec {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
+    /// `phase`.
+    pub phase: Option<String>,
     /// `podIP`.
     #[serde(rename = "podIP")]
     pub pod_ip: Option<String>,

@@ -41,6 +41,7 @@ impl Translate for Pod {
             address: text(status.and_then(|status| status.pod_ip.as_ref())).map(|ip| Text::from(ip.as_str())),
             ready: ready.is_some_and(|each| each.status == "True"),
             unready_since: since.and_then(timestamp),
+            pending: status.and_then(|status| status.phase.as_deref()) == Some("Pending"),
             terminating: head.deleting(),
             container: container(postgres),
             last_exit: postgres.and_then(last_exit),

@@ -308,6 +308,14 @@ fn since_when_a_pod_is_not_ready_is_seen() {
 }
 
 #[test]
+fn a_pod_is_pending_by_its_phase() {
+    for (phase, pending) in [("Pending", true), ("Running", false), ("Failed", false)] {
+        assert_eq!(pod(json!({"phase": phase})).pending, pending, "{phase}");
+    }
+    assert!(!pod(json!({})).pending, "not said");
+}
+
+#[test]
 fn the_newest_end_of_a_container_counts() {
     let seen = pod(json!({"containerStatuses": [{
         "name": "postgres",

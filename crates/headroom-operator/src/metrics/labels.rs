@@ -202,7 +202,9 @@ pub const fn request_kind(request: &Request) -> RequestKind {
         Request::Do(_, Action::Destroy(_) | Action::Withdraw(_)) => RequestKind::Mark,
         Request::Do(_, Action::Promote(_)) => RequestKind::Promote,
         Request::Do(_, Action::SetInstances(_)) => RequestKind::SetInstances,
-        Request::Do(_, Action::DeleteJob(_) | Action::DiscardClaim(_)) => RequestKind::Delete,
+        Request::Do(_, Action::DeleteJob(_) | Action::DeletePod(_) | Action::DiscardClaim(_)) => {
+            RequestKind::Delete
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 mod tier;
 
 mod births;
+mod deletions;
 mod growth;
 mod refusals;
 mod rights;

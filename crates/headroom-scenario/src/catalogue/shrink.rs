@@ -10,7 +10,9 @@ mod struck;
 mod turned;
 mod volumes;
 
-pub(super) use copies::{born_too_small, fails, given_up, marked_is_elected, primary_lost};
+pub(super) use copies::{
+    born_too_small, fails, given_up, marked_is_elected, primary_lost, primary_lost_before_pod,
+};
 pub(super) use guarded::{disruptions_forbidden, old_primary_broken, without_hints};
 pub(super) use month::calm;
 pub(super) use nodes::{backed_up, cordoned, drained};

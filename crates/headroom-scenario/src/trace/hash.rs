@@ -161,6 +161,7 @@ impl Fnv {
             }
             What::EvictionRefused(instance) => self.tag(24).text(instance.as_str()),
             What::Drained(node) => self.tag(25).text(node),
+            What::JoinBegan(instance) => self.tag(26).text(instance.as_str()),
         }
     }
 

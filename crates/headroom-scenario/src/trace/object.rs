@@ -54,7 +54,7 @@ impl Object {
             What::Cluster(_) | What::ClusterGone => Self::Cluster,
             What::Storage(_) | What::StorageGone => Self::Storage,
             What::Backup(backup) => Self::Backup(backup.name.clone()),
-            What::JoinFailed(instance, _) => Self::Job(instance.clone()),
+            What::JoinBegan(instance) | What::JoinFailed(instance, _) => Self::Job(instance.clone()),
             What::Node { name, .. } | What::Drained(name) => Self::Node(name.clone()),
             What::Usage { instance, volume, .. } => Self::Usage(instance.clone(), volume.clone()),
             What::OperatorWrote(Written::Claim { instance, volume, .. }) => {

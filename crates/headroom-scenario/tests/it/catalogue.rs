@@ -78,6 +78,8 @@ fn a_blank_says_why() {
             (text("shrink_old_primary_broken@t2"), "the old primary is made anew like every other instance"),
             (text("shrink_old_primary_broken@t3"), "the old primary is made anew like every other instance"),
             (text("shrink_annotated_primary@t1"), "a single instance is not made anew: no pod is marked"),
+            (text("shrink_primary_lost_beside_pending_pod@t2"), "a replica is ready and is elected instead"),
+            (text("shrink_primary_lost_beside_pending_pod@t3"), "a replica is ready and is elected instead"),
             (
                 text("p0_07_switchover_during_shrink@t1"),
                 "one instance has nobody to switch over to until the shrink itself adds one"

@@ -196,7 +196,11 @@ fn drains_refusals_and_failed_joins_count_since_the_last_strike() {
     check(&trace, &Fact::Drained, Some("the node is not drained"));
     check(&trace, &Fact::EvictionRefused, Some("no eviction was refused"));
     check(&trace, &Fact::JoinFailed, Some("no join has failed"));
+    check(&trace, &Fact::JoinBegan, Some("no join runs"));
+    trace.push(66_500, What::JoinBegan("pg-3".into()));
+    check(&trace, &Fact::JoinBegan, None);
     trace.push(67_000, What::Struck(Strike::Drain(Who::Primary)));
+    check(&trace, &Fact::JoinBegan, Some("no join runs"));
     trace.push(67_100, What::EvictionRefused("pg-1".into()));
     trace.push(72_000, What::Drained("n1".to_owned()));
     trace.push(73_000, What::JoinFailed("pg-3".into(), 1));

@@ -182,6 +182,7 @@ fn step_of(action: &Action) -> Option<Gate> {
         | Action::RemoveFinalizer(..)
         | Action::Withdraw(_)
         | Action::DeleteJob(_)
+        | Action::DeletePod(_)
         | Action::DiscardClaim(_) => None,
     }
 }

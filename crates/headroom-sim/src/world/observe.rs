@@ -15,7 +15,7 @@ use super::{SimWorld, storage, translate};
 use crate::model::{
     Happened,
     apiserver::{Change, Object},
-    object::{Claim, Cluster, Job, Pod},
+    object::{Claim, Cluster, Container, Job, Pod},
     stats::Measured,
 };
 
@@ -103,7 +103,12 @@ impl SimWorld {
     }
 
     fn record_pod(&mut self, pod: &Pod, gone: bool) {
-        if pod.job.is_some() {
+        if let Some(job) = &pod.job {
+            let runs = !gone && matches!(pod.container, Container::Running(_));
+            let joins = self.model.api().job(job).is_some_and(|job| !job.initdb);
+            if runs && joins {
+                self.push(What::JoinBegan(InstanceName::from(&*pod.instance)));
+            }
             return;
         }
         let state = pod_state(pod);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use headroom_core::{
     action::Withdraw,
     names::{ClusterKey, InstanceName, NodeName, ObjectId, Version},
-    observation::{BudgetSeen, JobSeen, ReplicationSeen, Survey},
-    witness::{DeleteJob, Destroy, DiscardClaim, Promote, SetInstances},
+    observation::{BudgetSeen, JobSeen, ObstacleCause, ReplicationSeen, Survey},
+    witness::{DeleteJob, DeletePod, Destroy, DiscardClaim, Promote, SetInstances},
 };
 use headroom_engine::{Refusal, Response};
 use headroom_scenario::{What, trace::Written};
@@ -14,7 +14,7 @@ use headroom_scenario::{What, trace::Written};
 use super::{SimWorld, operator::applied, translate};
 use crate::model::{
     job::BACK_OFF_LIMIT,
-    object::{Meta, Name, UNRECOVERABLE},
+    object::{Meta, Name, PodPhase, UNRECOVERABLE},
 };
 
 /// Whether a uid is that of the object, and a version too where one is asked for.
@@ -141,6 +141,26 @@ pub(super) fn delete_job(world: &mut SimWorld, delete: &DeleteJob) -> Response {
     }
     world.push(What::OperatorWrote(Written::Deleted(format!("job {}", delete.job().name))));
     world.model.change(|model| model.delete_job(&name));
+    Response::Done
+}
+
+pub(super) fn delete_pod(world: &mut SimWorld, delete: &DeletePod) -> Response {
+    let name = translate::name(delete.pod().name.as_str());
+    let meta = world.model.api().pod(&name).map(|pod| pod.meta.clone());
+    if let Err(refusal) = precondition(meta.as_ref(), delete.pod(), Some(delete.version())) {
+        return Response::Refused(refusal);
+    }
+    if meta.is_some_and(|meta| meta.deleting) {
+        return Response::Done;
+    }
+    // The admission policy of deploy/shrink.
+    if world.model.api().pod(&name).is_some_and(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()) {
+        let words = "headroom may delete no pod that a node has taken".into();
+        let cause = ObstacleCause::Forbidden;
+        return Response::Refused(Refusal::Because { cause, words, retry_after_s: None });
+    }
+    world.push(What::OperatorWrote(Written::Deleted(format!("pod {}", delete.pod().name))));
+    world.model.change(|model| model.delete_pod(&name));
     Response::Done
 }
 

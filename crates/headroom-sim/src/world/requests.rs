@@ -53,6 +53,7 @@ fn call(world: &mut SimWorld, request: &Request, clock: Timestamp) -> Response {
         Request::Do(key, Action::Promote(promote)) => replacing::promote(world, key, promote),
         Request::Do(key, Action::SetInstances(set)) => replacing::set_instances(world, key, set),
         Request::Do(_, Action::DeleteJob(delete)) => replacing::delete_job(world, delete),
+        Request::Do(_, Action::DeletePod(delete)) => replacing::delete_pod(world, delete),
         Request::Do(_, Action::DiscardClaim(discard)) => replacing::discard(world, discard),
         Request::Do(key, Action::AddFinalizer(of, expect)) => finalizer(world, key, of, expect, true),
         Request::Do(key, Action::RemoveFinalizer(of, expect)) => finalizer(world, key, of, expect, false),

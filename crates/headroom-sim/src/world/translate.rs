@@ -16,7 +16,7 @@ use headroom_engine::{Event, Kind, Seen, event::ClaimSample};
 use super::storage;
 use crate::model::{
     apiserver::{Change, Object},
-    object::{Claim, Cluster, Container, Meta, Name, PENDING, Pod, Step, Volume},
+    object::{Claim, Cluster, Container, Meta, Name, PENDING, Pod, PodPhase, Step, Volume},
     queue::Millis,
     stats::Line,
 };
@@ -215,6 +215,7 @@ pub(super) fn pod(pod: &Pod) -> Seen {
         address: pod.node.as_ref().map(|_| Text::from(format!("ip-{}", pod.meta.uid).as_str())),
         ready: pod.ready,
         unready_since: pod.unready_since.filter(|_| !pod.ready).map(timestamp),
+        pending: pod.phase == PodPhase::Pending,
         terminating: pod.meta.deleting,
         container,
         last_exit: pod.last_exit.map(|exit| ContainerExit { code: exit.code, at: timestamp(exit.at) }),

@@ -76,6 +76,7 @@ fn doing(action: &Action, shrink: &Shrink) -> ShrinkReason {
         Action::DiscardClaim(_) if shrink.course == Course::Smaller => ShrinkReason::Copying,
         Action::SetInstances(_) | Action::DiscardClaim(_) => ShrinkReason::RemovingInstance,
         Action::DeleteJob(_)
+        | Action::DeletePod(_)
         | Action::Resize(_)
         | Action::RaiseClusterSizes(_)
         | Action::AddFinalizer(..)
@@ -361,7 +362,7 @@ fn back(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) -> Option<Came>
 }
 
 fn jobs<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a JobSeen> {
-    let facts = scene.seen.evidence.survey.as_ref().and_then(|survey| survey.facts.as_ref());
+    let facts = scene.seen.evidence.facts();
     facts.into_iter().flat_map(|facts| &facts.jobs)
 }
 

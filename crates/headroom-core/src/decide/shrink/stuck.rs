@@ -1,5 +1,5 @@
-//! Copies that CNPG does not bring to an end by itself: one whose Job holds everybody else up, and one that has lost its
-//! Job.
+//! Copies that CNPG does not bring to an end by itself: one whose Job or pod holds everybody else up, and one that has
+//! lost its Job.
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use crate::{
     Action, Observation, Span,
     decision::Need,
     names::{InstanceName, VolumeName},
-    observation::{ClaimSeen, JobSeen, MemberSeen, Primary, Survey},
+    observation::{ClaimSeen, JobSeen, MemberSeen, PodSeen, Primary, Survey},
     record::Shrink,
     witness::PROVES_FOR,
 };
@@ -17,6 +17,9 @@ use crate::{
 const LOOKED_AT: Span = Span::minutes(1);
 /// CNPG makes Job and claims in one go. Claims without a Job where nothing has changed for this long stay without one.
 const ABANDONED: Span = Span::seconds(30);
+/// A replica that is ready is elected sooner than this, and a new node takes a pod. It is no shorter because it cannot be
+/// taken back: the primary's pod, if no node takes that either, is in everybody's way from then on.
+const PLACELESS: Span = Span::minutes(3);
 
 /// The join trap (experiments E4): while a Job that makes an instance is unfinished CNPG recreates no other pod, not even
 /// the primary's. The Job holds no data: it is deleted; the same for one that has failed for good (E9). What it leaves is
@@ -26,6 +29,9 @@ pub(super) fn rescue(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) ->
     let waiting = waiting(scene.seen);
     if !ours || !acts(scene) || (waiting.is_empty() && !unborn(scene.seen, shrink)) {
         return None;
+    }
+    if let Some(came) = make_way(scene, &waiting, passed) {
+        return Some(came);
     }
     let known = scene.seen.evidence.survey.as_ref();
     let recent = known.filter(|known| scene.now.since(known.at) <= PROVES_FOR);
@@ -52,6 +58,28 @@ pub(super) fn rescue(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) ->
     }
     let (name, claim) = abandoned?;
     quorum.discard(shrink, name, &claim.id).map(|discard| Came::Act(Action::DiscardClaim(discard)))
+}
+
+/// While a pod of an instance is Pending CNPG makes no other one, not even the primary's (docs/experiments-shrink.md, S8).
+/// Nothing can run in one that no node has taken: once it is deleted the primary's comes first.
+fn make_way(scene: &Scene<'_>, waiting: &[&InstanceName], passed: &mut Passed) -> Option<Came> {
+    if !primary_waits(scene, waiting) {
+        return None;
+    }
+    let pods = scene.seen.members.iter().filter_map(|(name, member)| Some((name, member.pod.as_ref()?)));
+    let placeless = |pod: &PodSeen| pod.pending && pod.node.is_none() && !pod.terminating;
+    let (name, pod) = pods.into_iter().find(|(_, pod)| placeless(pod))?;
+    // A refusal holds nobody else up.
+    let refused = scene.seen.evidence.obstacles.get(&pod.id.uid).map(|refused| refused.at.plus(LOOKED_AT));
+    let due = scene.seen.evidence.steady_since?.plus(PLACELESS).max(refused.unwrap_or(scene.now));
+    if due > scene.now {
+        passed.edges.push(due);
+        return None;
+    }
+    match scene.seen.quorum(scene.now) {
+        Some(quorum) => quorum.delete_pod(name).map(|delete| Came::Act(Action::DeletePod(delete))),
+        None => Some(Came::Ask(Need::Quorum)),
+    }
 }
 
 /// A copy without a Job: CNPG waits for ever for its claim to be ready, and while it does it recreates no instance that

@@ -46,6 +46,7 @@ const HAPPENS: &[Happens] = &[
         let since = world.now.minus(Span::minutes(11));
         if let Some(pod) = pod(world, number) { pod.ready = false; pod.unready_since = Some(since); }
     },
+    |world, number| if let Some(pod) = pod(world, number) { pod.ready = false; pod.pending = true; pod.node = None; },
     |world, number| if let Some(pod) = pod(world, number) { pod.terminating = true },
     |world, number| if let Some(pod) = pod(world, number) { pod.mark = Mark::Ours },
     |world, number| if let Some(pod) = pod(world, number) { pod.mark = Mark::Foreign },

@@ -10,7 +10,7 @@ use headroom_core::{
 };
 
 use super::toy::{
-    apply, budget, cnpg_works, copying, facts, job, join, large, marked, session, survey, told,
+    apply, budget, cnpg_works, copying, facts, job, join, large, marked, placeless, session, survey, told,
 };
 use crate::world::{World, gi, instance, object};
 
@@ -115,6 +115,11 @@ fn abandoning() -> (World, Decision) {
     let mut world = copying();
     world.seen.evidence.steady_since = Some(world.now.minus(Span::seconds(30)));
     doing(world, "discard claim of pg-3")
+}
+
+/// Its pod is in the way of the primary's.
+fn making_way() -> (World, Decision) {
+    doing(placeless(), "delete pod of pg-2")
 }
 
 fn rescuing() -> (World, Decision) {
@@ -263,6 +268,15 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
     ("WrongJob", rescuing, |world, _| facts(world).jobs[0].joins = false),
     ("InstanceRuns", rescuing, |world, _| world.claim(3).initializing = false),
     ("InstanceRuns", discarding, |world, _| world.claim(3).initializing = false),
+    ("NoQuorum", making_way, |world, _| world.seen.freshness = Freshness::Cached),
+    ("NoIntent", making_way, |world, _| world.record.shrink = None),
+    ("InstanceRuns", making_way, |world, _| world.pod(2).pending = false),
+    ("InstanceRuns", making_way, |world, _| world.pod(2).node = Some("n2".into())),
+    ("InstanceRuns", making_way, |world, _| world.pod(2).id = object("another")),
+    ("PrimaryDestroyed", making_way, |world, _| world.seen.cluster.primary = Primary::Known(instance(2))),
+    ("PodInNobodysWay", making_way, |world, _| world.add_member(1, gi(100))),
+    ("PodInNobodysWay", making_way, |world, _| world.claim(1).terminating = true),
+    ("ActionWhileResting", making_way, |world, _| world.policy.mode = Mode::Paused),
     ("ShrinkWhileResting", beginning, |world, _| world.policy.mode = Mode::Advise),
     ("ShrinkUnguarded", beginning, |world, _| world.seen.storage.finalizer = false),
     ("ShrinkMiscounted", beginning, |_, decision| decision.record.shrink.as_mut().unwrap().declared = 2),
@@ -299,7 +313,7 @@ fn codes(world: &World, decision: &Decision) -> Vec<&'static str> {
 fn sound_steps_meet_no_objection() {
     for make in [
         destroying, surging, promoting, lowering, leaving, removing, sparing, discarding, abandoning,
-        rescuing, beginning, condemning, ending,
+        making_way, rescuing, beginning, condemning, ending,
     ] {
         let (world, decision) = make();
         assert_eq!(codes(&world, &decision), Vec::<&str>::new());

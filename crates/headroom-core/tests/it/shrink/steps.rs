@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use headroom_core::{
     Action, Percent, Span,
     names::VolumeName,
-    observation::{ClaimSeen, Freshness, Mark, Primary, SingleOnly},
+    observation::{ClaimSeen, Freshness, Mark, Obstacle, ObstacleCause, Primary, SingleOnly},
     policy::{Mode, Surge},
     record::{Course, TurnedBack},
     report::{Reason, ShrinkReason, State},
     window::Windows,
 };
 
-use super::toy::{cnpg_works, copying, facts, job, join, large, marked, runs, session, survey, told, whole};
+use super::toy::{
+    cnpg_works, copying, facts, job, join, large, marked, placeless, runs, session, survey, told, whole,
+};
 use crate::world::{World, gi, instance, object};
 
 #[test]
@@ -125,6 +127,60 @@ fn the_join_trap_is_opened_by_deleting_the_job() {
     world.seen.members.get_mut(&instance(1)).unwrap().pod = None;
     world.advance(Span::seconds(1));
     assert_eq!(session(&mut world), ["delete job of pg-3"]);
+}
+
+#[test]
+fn a_pod_that_no_node_takes_makes_way_for_the_primarys() {
+    let mut world = placeless();
+    assert_eq!(session(&mut world), ["delete pod of pg-2"]);
+    assert_eq!(session(&mut world), Vec::<String>::new(), "once");
+    let mut elected = placeless();
+    elected.add_member(3, gi(100));
+    assert_eq!(session(&mut elected).last().unwrap(), "delete pod of pg-2", "nobody was elected for so long");
+
+    let mut early = placeless();
+    let due = early.now.plus(Span::seconds(1));
+    early.seen.evidence.steady_since = Some(due.minus(Span::minutes(3)));
+    assert_eq!(session(&mut early), Vec::<String>::new());
+    assert_eq!(early.decide().wake, Some(due));
+}
+
+#[test]
+fn a_pod_stays_where_it_is_in_nobodys_way_or_may_run() {
+    let cases: &[(&str, Happens)] = &[
+        ("not known since when", |world| world.seen.evidence.steady_since = None),
+        ("it has begun", |world| world.pod(2).pending = false),
+        ("a node has taken it", |world| world.pod(2).node = Some("n2".into())),
+        ("it goes already", |world| world.pod(2).terminating = true),
+        ("it is the primary's", |world| world.seen.cluster.primary = Primary::Known(instance(2))),
+        ("who is primary is open", |world| world.seen.cluster.primary = Primary::Unknown),
+        ("the primary has one", |world| join(world, 1, &mut 20)),
+        ("the primary's claims go", |world| world.claim(1).terminating = true),
+        ("nothing may be done", |world| world.policy.mode = Mode::Advise),
+        ("it was refused just now", |world| refuse(world, 59)),
+    ];
+    for (why, change) in cases {
+        let mut world = placeless();
+        change(&mut world);
+        let done = session(&mut world);
+        assert!(!done.iter().any(|what| what.starts_with("delete pod")), "{why}: {done:?}");
+    }
+    let mut refused = placeless();
+    refuse(&mut refused, 60);
+    assert_eq!(session(&mut refused), ["delete pod of pg-2"]);
+}
+
+/// The deletion of pg-2's pod was refused so many seconds ago.
+fn refuse(world: &mut World, seconds: u32) {
+    let obstacle = Obstacle {
+        cause: ObstacleCause::Forbidden,
+        words: "no".into(),
+        at: world.now.minus(Span::seconds(seconds)),
+        attempts: 1,
+        wanted: headroom_core::Bytes::ZERO,
+    };
+    let uid = world.pod(2).id.uid.clone();
+    world.seen.evidence.obstacles.insert(uid, obstacle);
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub(crate) fn told(action: &Action) -> String {
         Action::Promote(promote) => format!("promote {}", promote.to()),
         Action::SetInstances(set) => format!("instances {}", set.to()),
         Action::DeleteJob(delete) => format!("delete job of {}", delete.instance()),
+        Action::DeletePod(delete) => format!("delete pod of {}", delete.instance()),
         Action::DiscardClaim(discard) => format!("discard claim of {}", discard.instance()),
         Action::Resize(resize) => format!("raise {} to {}", resize.instance, resize.to),
         Action::RaiseClusterSizes(_) => "raise Cluster".to_owned(),
@@ -108,6 +109,7 @@ pub(crate) fn apply(world: &mut World, action: &Action) {
         Action::Promote(promote) => world.seen.cluster.primary = Primary::Known(promote.to().clone()),
         Action::SetInstances(set) => world.seen.cluster.instances = *set.to(),
         Action::DeleteJob(delete) => facts(world).jobs.retain(|job| job.instance != *delete.instance()),
+        Action::DeletePod(delete) => world.seen.members.get_mut(delete.instance()).unwrap().pod = None,
         Action::DiscardClaim(discard) => {
             let member = world.seen.members.get_mut(discard.instance()).unwrap();
             member.claims.retain(|_, claim| claim.id != *discard.claim());
@@ -234,6 +236,21 @@ pub(crate) fn copying() -> World {
     world.set_size(3, gi(15));
     world.claim(3).initializing = true;
     world.record = world.decide().record;
+    world
+}
+
+/// A single instance's further one has its claims and a pod that no node has taken for three minutes; the primary has lost
+/// its own.
+pub(crate) fn placeless() -> World {
+    let mut world = large(1);
+    session(&mut world);
+    join(&mut world, 2, &mut 10);
+    world.set_size(2, gi(15));
+    let pod = world.pod(2);
+    (pod.ready, pod.pending, pod.node) = (false, true, None);
+    world.seen.evidence.steady_since = Some(world.now.minus(Span::minutes(3)));
+    world.seen.members.get_mut(&instance(1)).unwrap().pod = None;
+    world.seen.cluster.ready_instances = 0;
     world
 }
 

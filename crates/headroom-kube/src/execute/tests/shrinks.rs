@@ -54,6 +54,7 @@ fn pod(name: &str) -> PodSeen {
         address: Some(Text::from("10.0.0.7")),
         ready: true,
         unready_since: None,
+        pending: false,
         terminating: false,
         container: ContainerSeen::Running { since: NOW },
         last_exit: None,
@@ -204,6 +205,24 @@ fn a_job_is_deleted_with_its_pods_and_a_claim_alone_in_the_version_that_was_read
         json!({
             "apiVersion": "v1", "kind": "DeleteOptions",
             "preconditions": {"uid": "pg-3-claim", "resourceVersion": "3"},
+        }),
+    );
+}
+
+#[test]
+fn a_pod_that_no_node_has_taken_is_deleted_in_the_version_that_was_read() {
+    let mut seen = seen();
+    seen.members.get_mut(&InstanceName::from("pg-1")).unwrap().pod = None;
+    let pod = seen.members.get_mut(&InstanceName::from("pg-2")).unwrap().pod.as_mut().unwrap();
+    (pod.ready, pod.pending, pod.node) = (false, true, None);
+    let delete = seen.quorum(NOW).unwrap().delete_pod(&"pg-2".into()).unwrap();
+    is_call(
+        Action::DeletePod(delete),
+        Method::Delete,
+        "/api/v1/namespaces/ns/pods/pg-2",
+        json!({
+            "apiVersion": "v1", "kind": "DeleteOptions",
+            "preconditions": {"uid": "pg-2-pod", "resourceVersion": "9"},
         }),
     );
 }

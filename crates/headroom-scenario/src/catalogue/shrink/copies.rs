@@ -4,12 +4,13 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::{
     shape::{
-        AT_MOST, SHRINKS, balanced, begun, done, fixture, fuller, functional, large, replaced, restored, with,
+        AT_MOST, SHRINKS, balanced, begun, done, fixture, fuller, functional, large, replaced, restored,
+        small, with,
     },
     struck::{Struck, strike},
 };
 use crate::{
-    Cell, Fact, Fixture, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
+    Act, Cell, Fact, Fixture, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
     catalogue::{
         common::{GI_1, GI_4, blank, cell, data, scenario, until, write},
         gated::Made,
@@ -102,6 +103,49 @@ pub(in crate::catalogue) fn primary_lost(topology: Topology, gate: Gate) -> Made
     ];
     let promotions = if topology == Topology::T1 { (1, 1) } else { (1, 3) };
     Ok(Struck::new("shrink_primary_lost_in_join", title, topology, strikes, promotions).at(gate))
+}
+
+/// The same by a pod (experiments S8): the copy is there, no node takes its pod, and while that is Pending CloudNativePG
+/// makes no pod for the primary either. Deleted, it makes way. Where there are replicas one of them is elected.
+pub(in crate::catalogue) fn primary_lost_before_pod(topology: Topology) -> Cell {
+    let id = "shrink_primary_lost_beside_pending_pod";
+    if topology != Topology::T1 {
+        return blank(id, topology, "a replica is ready and is elected instead");
+    }
+    let mut script = large();
+    script.extend([
+        begun(),
+        until(Fact::JoinBegan, Wait::Shrink),
+        strike(Strike::CordonAll),
+        until(Fact::HasPod("pg-2"), Wait::Join),
+        strike(Strike::FailOver),
+        until(Fact::ReadyAtMost(0), Wait::Strike),
+        until(Fact::HasPod("pg-1"), Wait::Recovery),
+        Step::Do(Act::Uncordon),
+        until(Fact::Serving, Wait::Recovery),
+        done(),
+        restored(topology),
+        balanced(VolumeName::Data),
+    ]);
+    let expect = Expect {
+        functional: all([
+            Functional::Healthy,
+            Functional::Promotions(1),
+            Functional::Instances(topology.instances()),
+        ]),
+        storage: small(),
+        data: data(),
+        control: all([
+            Control::PassedThrough(VolumeName::Data, State::Shrinking),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+            Control::InstancesReplaced(replaced(topology)),
+            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+            Control::QuietAtTheEnd,
+        ]),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let title = "No node takes the pod of a copy, and the primary is lost: its pod is made all the same";
+    cell(id, title, fixture(topology), script, expect)
 }
 
 /// The primary is lost just after CloudNativePG was told to make a replica anew, and elects that very one: its election
