@@ -11,10 +11,9 @@ use crate::{
     fixture::{PolicyFixture, ShrinkFixture, WindowFixture},
 };
 
-/// Shrink after two minutes of calm, with a further instance, on a single instance too. It counts from when the claims are
-/// large: a fill that a slow machine takes longer for would be measured as the pace of WAL, and make room for more of it.
+/// Shrink after a minute of calm, with a further instance, on a single instance too.
 pub(super) const SHRINKS: ShrinkFixture =
-    ShrinkFixture { stabilization_minutes: 2, surge: true, allow_switchover: true };
+    ShrinkFixture { stabilization_minutes: 1, surge: true, allow_switchover: true };
 
 /// One data volume of 1Gi, limit 4Gi, shrink enabled.
 pub(super) fn fixture(topology: Topology) -> Fixture {
