@@ -60,11 +60,7 @@ async fn only_a_pod_of_an_instance_that_no_node_has_taken_may_be_deleted() {
         tier.patch(&(world.path("pods", "pg-1") + "/status"), &json!({"status": {"phase": phase}})).await;
         answers(&world, &account, "pods", "pg-1", refused).await;
     }
-    let cluster = tier.get(&world.path("clusters", "pg")).await;
-    let owner = json!({
-        "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "pg", "controller": true,
-        "uid": cluster["metadata"]["uid"],
-    });
+    let owner = world.owner().await;
     pod["spec"]["nodeName"].take();
     let labels = pod["metadata"]["labels"].clone();
     for (name, labels, owners, wanted) in [

@@ -130,14 +130,19 @@ pub(super) fn set_instances(world: &mut SimWorld, key: &ClusterKey, set: &SetIns
     Response::Done
 }
 
+/// The answer to a deletion that changes nothing: refused, or a second one that finds the object on its way out.
+fn needless(meta: Option<&Meta>, of: &ObjectId, expect: Option<&Version>) -> Option<Response> {
+    match precondition(meta, of, expect) {
+        Err(refusal) => Some(Response::Refused(refusal)),
+        Ok(()) => meta.is_some_and(|meta| meta.deleting).then_some(Response::Done),
+    }
+}
+
 pub(super) fn delete_job(world: &mut SimWorld, delete: &DeleteJob) -> Response {
     let name = translate::name(delete.job().name.as_str());
     let meta = world.model.api().job(&name).map(|job| job.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), delete.job(), None) {
-        return Response::Refused(refusal);
-    }
-    if meta.is_some_and(|meta| meta.deleting) {
-        return Response::Done;
+    if let Some(answer) = needless(meta.as_ref(), delete.job(), None) {
+        return answer;
     }
     world.push(What::OperatorWrote(Written::Deleted(format!("job {}", delete.job().name))));
     world.model.change(|model| model.delete_job(&name));
@@ -147,11 +152,8 @@ pub(super) fn delete_job(world: &mut SimWorld, delete: &DeleteJob) -> Response {
 pub(super) fn delete_pod(world: &mut SimWorld, delete: &DeletePod) -> Response {
     let name = translate::name(delete.pod().name.as_str());
     let meta = world.model.api().pod(&name).map(|pod| pod.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), delete.pod(), Some(delete.version())) {
-        return Response::Refused(refusal);
-    }
-    if meta.is_some_and(|meta| meta.deleting) {
-        return Response::Done;
+    if let Some(answer) = needless(meta.as_ref(), delete.pod(), Some(delete.version())) {
+        return answer;
     }
     // The admission policy of deploy/shrink.
     if world.model.api().pod(&name).is_some_and(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()) {
@@ -167,12 +169,8 @@ pub(super) fn delete_pod(world: &mut SimWorld, delete: &DeletePod) -> Response {
 pub(super) fn discard(world: &mut SimWorld, discard: &DiscardClaim) -> Response {
     let name = translate::name(discard.claim().name.as_str());
     let meta = world.model.api().claim(&name).map(|claim| claim.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), discard.claim(), Some(discard.version())) {
-        return Response::Refused(refusal);
-    }
-    // A second deletion finds it on its way out and changes nothing.
-    if meta.is_some_and(|meta| meta.deleting) {
-        return Response::Done;
+    if let Some(answer) = needless(meta.as_ref(), discard.claim(), Some(discard.version())) {
+        return answer;
     }
     world.push(What::OperatorWrote(Written::Deleted(format!("claim {}", discard.claim().name))));
     world.model.change(|model| model.api.delete_claim(&name));

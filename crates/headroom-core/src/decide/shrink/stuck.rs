@@ -66,9 +66,10 @@ fn make_way(scene: &Scene<'_>, waiting: &[&InstanceName], passed: &mut Passed) -
     if !primary_waits(scene, waiting) {
         return None;
     }
-    let pods = scene.seen.members.iter().filter_map(|(name, member)| Some((name, member.pod.as_ref()?)));
-    let placeless = |pod: &PodSeen| pod.pending && pod.node.is_none() && !pod.terminating;
-    let (name, pod) = pods.into_iter().find(|(_, pod)| placeless(pod))?;
+    let placeless = |pod: &&PodSeen| pod.pending && pod.node.is_none() && !pod.terminating;
+    let mut members = scene.seen.members.iter();
+    let (name, pod) =
+        members.find_map(|(name, member)| Some((name, member.pod.as_ref().filter(placeless)?)))?;
     // A refusal holds nobody else up.
     let refused = scene.seen.evidence.obstacles.get(&pod.id.uid).map(|refused| refused.at.plus(LOOKED_AT));
     let due = scene.seen.evidence.steady_since?.plus(PLACELESS).max(refused.unwrap_or(scene.now));

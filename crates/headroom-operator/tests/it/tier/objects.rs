@@ -134,13 +134,18 @@ impl World {
         self.tier.patch(&(self.path("clusters", "pg") + "/status"), &status).await;
     }
 
-    /// Makes the claim `pg-1` of 1Gi, owned by the Cluster.
-    pub(crate) async fn claim(&self, class: &str, bound: bool) {
+    /// What an object of the Cluster's says of its owner.
+    pub(crate) async fn owner(&self) -> Value {
         let cluster = self.tier.get(&self.path("clusters", "pg")).await;
-        let owner = json!({
+        json!({
             "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "pg", "controller": true,
             "uid": cluster["metadata"]["uid"],
-        });
+        })
+    }
+
+    /// Makes the claim `pg-1` of 1Gi, owned by the Cluster.
+    pub(crate) async fn claim(&self, class: &str, bound: bool) {
+        let owner = self.owner().await;
         let labels =
             json!({"cnpg.io/cluster": "pg", "cnpg.io/instanceName": "pg-1", "cnpg.io/pvcRole": "PG_DATA"});
         let body = json!({

@@ -1,11 +1,11 @@
 //! Copies of a shrink that fail or are lost, and what becomes of the instances beside them.
 
-use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+use headroom_core::{Bytes, names::VolumeName};
 
 use super::{
     shape::{
-        AT_MOST, SHRINKS, balanced, begun, done, fixture, fuller, functional, large, replaced, restored,
-        small, with,
+        AT_MOST, SHRINKS, balanced, begun, done, ended, fixture, fuller, functional, large, replaced,
+        restored, small, with,
     },
     struck::{Struck, strike},
 };
@@ -80,13 +80,7 @@ fn fuller_shrinks(topology: Topology) -> Expect {
             Storage::FreeAtLeast(VolumeName::Data, 25),
         ]),
         data: data(),
-        control: all([
-            Control::PassedThrough(VolumeName::Data, State::Shrinking),
-            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
-            Control::InstancesReplaced(replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
-            Control::QuietAtTheEnd,
-        ]),
+        control: ended(Control::InstancesReplaced(replaced(topology))),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     }
 }
@@ -135,13 +129,7 @@ pub(in crate::catalogue) fn primary_lost_before_pod(topology: Topology) -> Cell 
         ]),
         storage: small(),
         data: data(),
-        control: all([
-            Control::PassedThrough(VolumeName::Data, State::Shrinking),
-            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
-            Control::InstancesReplaced(replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
-            Control::QuietAtTheEnd,
-        ]),
+        control: ended(Control::InstancesReplaced(replaced(topology))),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
     let title = "No node takes the pod of a copy, and the primary is lost: its pod is made all the same";
@@ -179,13 +167,7 @@ pub(in crate::catalogue) fn marked_is_elected(topology: Topology) -> Cell {
             Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
         ]),
         data: data(),
-        control: all([
-            Control::PassedThrough(VolumeName::Data, State::Shrinking),
-            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
-            Control::InstancesReplacedBetween(1, replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
-            Control::QuietAtTheEnd,
-        ]),
+        control: ended(Control::InstancesReplacedBetween(1, replaced(topology))),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
     let title = "A replica that was to be made anew is elected primary: it is spared until another one is";

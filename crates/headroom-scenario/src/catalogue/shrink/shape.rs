@@ -126,6 +126,17 @@ pub(super) fn served() -> Vec<Data> {
     expected
 }
 
+/// One action that is shown and ends, with this many instances made anew, and rest.
+pub(super) fn ended(made_anew: Control) -> Vec<Control> {
+    all([
+        Control::PassedThrough(VolumeName::Data, State::Shrinking),
+        Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
+        made_anew,
+        Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
+        Control::QuietAtTheEnd,
+    ])
+}
+
 /// One action, everybody replaced once, and rest.
 pub(super) fn once(topology: Topology) -> Vec<Control> {
     all([

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+use headroom_core::{Bytes, names::VolumeName, report::State};
 
-use super::shape::{ALONE, AT_MOST, balanced, begun, done, fixture, large_with, replaced};
+use super::shape::{ALONE, AT_MOST, balanced, begun, done, ended, fixture, large_with, replaced};
 use crate::{
     Act, Fact, Fixture, Gate, Scenario, Step, Strike, Topology, Wait, Who,
     catalogue::{
@@ -43,13 +43,7 @@ impl Struck {
         strikes: Vec<Step>,
         promotions: (u32, u32),
     ) -> Self {
-        let control = all([
-            Control::PassedThrough(VolumeName::Data, State::Shrinking),
-            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
-            Control::InstancesReplacedBetween(0, replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
-            Control::QuietAtTheEnd,
-        ]);
+        let control = ended(Control::InstancesReplacedBetween(0, replaced(topology)));
         let instances = topology.instances();
         let after = vec![done()];
         let (fixture, size) = (fixture(topology), (GI_1, AT_MOST));
