@@ -220,12 +220,17 @@ impl Index {
             same::cluster,
             |new, _, _| new,
         );
-        if let (Put::Changed(Some(before)), Some(kept)) = (&put, &entry.cluster)
-            && (before.primary != kept.value.primary || before.id.uid != kept.value.id.uid)
-        {
-            // Another server's WAL: what was read says nothing of it.
-            entry.wal = None;
-            entry.survey = None;
+        if let (Put::Changed(Some(before)), Some(kept)) = (&put, &entry.cluster) {
+            let another = before.primary != kept.value.primary || before.id.uid != kept.value.id.uid;
+            if before.instances != kept.value.instances {
+                entry.rescaled = true;
+                entry.survey_is_old();
+            }
+            if another {
+                // Another server's WAL: what was read says nothing of it.
+                entry.wal = None;
+                entry.survey = None;
+            }
         }
         entry.changes(&put, now);
         sort(put, key, cured).1

@@ -123,8 +123,10 @@ impl Engine {
                 }
             }
         }
-        if matches!(flight.asked, Asked::Act(_)) {
-            self.survey_is_old(key);
+        if matches!(flight.asked, Asked::Act(_))
+            && let Some(entry) = self.index.entries.get_mut(key)
+        {
+            entry.survey_is_old();
         }
     }
 
@@ -176,7 +178,9 @@ impl Engine {
             }
             Asked::Status(_) => self.must_read(key),
             Asked::Act(_) => {
-                self.survey_is_old(key);
+                if let Some(entry) = self.index.entries.get_mut(key) {
+                    entry.survey_is_old();
+                }
                 self.must_read(key);
             }
         }
@@ -217,14 +221,8 @@ impl Engine {
         let kept = entry.survey.take().and_then(|known| known.mark);
         let kept = kept.filter(|(at, _)| asked.since(*at) <= MARK_KEPT);
         entry.survey = Some(SurveySeen { at: asked, facts, mark: kept.or(position) });
-    }
-
-    /// headroom has done something: what was surveyed before proves nothing any more.
-    fn survey_is_old(&mut self, key: &ClusterKey) {
-        let survey = self.index.entries.get_mut(key).and_then(|entry| entry.survey.as_mut());
-        if let Some(survey) = survey {
-            survey.at = Timestamp::from_unix(0);
-            survey.facts = None;
+        if entry.rescaled {
+            entry.survey_is_old();
         }
     }
 

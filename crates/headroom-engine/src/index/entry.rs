@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) obstacles: BTreeMap<Uid, Obstacle>,
     /// Objects that a watch reported while a request is in flight; `None` while none is.
     pub(crate) touched: Option<BTreeMap<(Kind, ObjectName), Touch>>,
+    /// Whether `spec.instances` has changed since a request was last sent.
+    pub(crate) rescaled: bool,
 }
 
 /// A claim with its evidence.
@@ -104,6 +106,7 @@ impl Entry {
             changed: None,
             obstacles: BTreeMap::new(),
             touched: None,
+            rescaled: false,
         }
     }
 
@@ -147,6 +150,15 @@ impl Entry {
     /// Nodes on which its instances run.
     pub(crate) fn nodes(&self) -> BTreeSet<headroom_core::names::NodeName> {
         self.pods.values().filter_map(|kept| kept.value.pod.node.clone()).collect()
+    }
+
+    /// Instances were added or taken away, by us or by somebody else, or headroom has done something: what was surveyed
+    /// before proves nothing any more, such as that CNPG has no Job.
+    pub(crate) fn survey_is_old(&mut self) {
+        if let Some(survey) = &mut self.survey {
+            survey.at = Timestamp::from_unix(0);
+            survey.facts = None;
+        }
     }
 
     /// The clock was set back: no evidence is of later than now.

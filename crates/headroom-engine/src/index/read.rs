@@ -20,6 +20,7 @@ impl Index {
     pub(crate) fn asked(&mut self, key: &ClusterKey) {
         let entry = self.entries.entry(key.clone()).or_insert_with(Entry::empty);
         entry.touched = Some(alloc::collections::BTreeMap::new());
+        entry.rescaled = false;
     }
 
     /// The request was answered and its answer is folded in.

@@ -1,11 +1,15 @@
 //! What a decision is given to know.
 
-use alloc::collections::BTreeMap;
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use headroom_core::{
     Bytes, Span, Timestamp,
     names::{InstanceName, ObjectName, Text, VolumeName},
-    observation::{Growable, WalFacts, WalSeen},
+    observation::{Growable, Survey, WalFacts, WalSeen},
     window::{WindowSpec, Windows},
 };
 
@@ -118,6 +122,54 @@ fn another_primary_makes_wal_facts_void() {
     });
     run.show();
     assert!(!known(&run));
+}
+
+/// A survey is asked; the number of instances changes before or after its answer, if at all. Whether it proves anything.
+#[track_caller]
+fn survey_holds(change: impl Fn(&mut Run), before_answer: bool) -> bool {
+    let mut run = Run::with(World::with(&["a"], 2, Bytes::gibi(5)), config(), rules::watchful());
+    let facts = Survey {
+        jobs: Vec::new(),
+        copied: BTreeSet::new(),
+        cordoned: BTreeSet::new(),
+        backup_running: false,
+        budgets: Vec::new(),
+        replication: BTreeMap::new(),
+    };
+    loop {
+        let (ticket, request) = run.next_send().expect("the rules ask for a survey");
+        if !matches!(request, Request::Survey { .. }) {
+            let response = run.world.perform(&request);
+            run.answer(ticket, response);
+            continue;
+        }
+        if before_answer {
+            change(&mut run);
+        }
+        run.answer(ticket, Response::Survey(Some(Box::new(facts))));
+        if !before_answer {
+            change(&mut run);
+        }
+        let seen = run.engine.explain(&key("a"), run.now).unwrap().seen;
+        return seen.evidence.facts().is_some();
+    }
+}
+
+#[test]
+fn a_survey_proves_nothing_once_somebody_has_changed_the_number_of_instances() {
+    let scaled = |run: &mut Run| {
+        for instances in [3, 2] {
+            run.world.edit_cluster("a", |cluster| cluster.instances = instances);
+            run.show();
+        }
+    };
+    let other = |run: &mut Run| {
+        run.world.edit_cluster("a", |cluster| cluster.phase = Text::from("Cluster in healthy state"));
+        run.show();
+    };
+    assert!(survey_holds(other, true) && survey_holds(other, false));
+    assert!(!survey_holds(scaled, false), "a Job may have come with them");
+    assert!(!survey_holds(scaled, true), "it may have been made before the change");
 }
 
 #[test]
