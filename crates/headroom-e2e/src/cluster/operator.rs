@@ -19,7 +19,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{connect::failed, leftover, wait};
+use super::{connect::failed, leftover, pod, wait};
 
 mod own;
 
@@ -120,13 +120,8 @@ impl Operator {
     async fn ready(&self) -> Option<(u32, u32)> {
         let pods = Api::<Pod>::namespaced(self.client.clone(), NAMESPACE);
         let list = pods.list(&ListParams::default().labels(&self.selector)).await.ok()?;
-        let is_ready = |pod: &&Pod| {
-            let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-            conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
-                && pod.metadata.deletion_timestamp.is_none()
-        };
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Some((count(list.items.iter().filter(is_ready).count()), count(list.items.len())))
+        Some((count(list.items.iter().filter(|pod| pod::serves(pod)).count()), count(list.items.len())))
     }
 }
 

@@ -20,6 +20,13 @@ pub(crate) struct Output {
     pub(crate) success: bool,
 }
 
+/// Whether a pod is ready and is not being deleted.
+pub(crate) fn serves(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|list| list.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+        && pod.metadata.deletion_timestamp.is_none()
+}
+
 /// Runs a command in a container of a pod, at most `limit`.
 pub(crate) async fn exec(
     pods: &Api<Pod>,

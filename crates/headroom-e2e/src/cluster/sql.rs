@@ -12,10 +12,13 @@ use super::{
     manifests::TABLESPACE,
     pod::{self, Output},
     recorder::Recorder,
+    wait,
 };
 
 /// One command of `psql` or `df`.
 const COMMAND: Duration = Duration::from_mins(1);
+/// A pod whose server has gone says so within this time.
+const NOTICED: Duration = Duration::from_secs(20);
 /// Rows of about 1 KiB in one mebibyte.
 const ROWS_PER_MEBIBYTE: u64 = 960;
 /// The most that one statement inserts.
@@ -86,8 +89,18 @@ impl Server<'_> {
              end $$"
         );
         let statements = [follow.as_str(), "checkpoint"];
-        let replicas = self.replicas.iter().map(|replica| self.must_in(replica, &statements));
+        let replicas = self.replicas.iter().map(|replica| self.follow(replica, &statements));
         futures::future::try_join_all(replicas).await.map(|_| ())
+    }
+
+    /// A replica that is taken away meanwhile, or is not there yet, keeps no WAL: it is not waited for.
+    async fn follow(&self, replica: &str, statements: &[&str]) -> Result<(), WorldError> {
+        let Err(failed) = self.must_in(replica, statements).await else { return Ok(()) };
+        let gone = wait::until(NOTICED, Duration::from_secs(1), || async {
+            let pod = self.pods.get_opt(replica).await.ok()?;
+            pod.is_none_or(|pod| !pod::serves(&pod)).then_some(())
+        });
+        gone.await.ok_or(failed)
     }
 
     /// Makes the tables that fills and checks use.
