@@ -13,7 +13,7 @@ use crate::{
 
 /// Shrink after a minute of calm, with a further instance, on a single instance too.
 pub(super) const SHRINKS: ShrinkFixture =
-    ShrinkFixture { stabilization_minutes: 1, surge: true, allow_switchover: true };
+    ShrinkFixture { stabilization_minutes: 2, surge: true, allow_switchover: true };
 
 /// One data volume of 1Gi, limit 4Gi, shrink enabled.
 pub(super) fn fixture(topology: Topology) -> Fixture {
