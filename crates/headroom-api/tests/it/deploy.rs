@@ -211,7 +211,7 @@ fn the_admission_policies_are_about_the_operators_account() {
         account["metadata"]["namespace"].as_str().unwrap(),
         account["metadata"]["name"].as_str().unwrap()
     );
-    for file in ["operator/admission-policy.yaml", "shrink/admission-policy.yaml"] {
+    for file in ["operator/admission-policy.yaml", "shrink/pods-policy.yaml", "shrink/jobs-policy.yaml"] {
         let [policy, binding] = objects(file).try_into().unwrap();
         let condition = policy["spec"]["matchConditions"][0]["expression"].as_str().unwrap();
         assert_eq!(condition, format!("request.userInfo.username == '{user}'"), "{file}");

@@ -16,7 +16,10 @@ use serde_json::Value;
 use super::connect::failed;
 
 const ROLE: &str = include_str!("../../../../deploy/shrink/role.yaml");
-const POLICY: &str = include_str!("../../../../deploy/shrink/admission-policy.yaml");
+const POLICIES: [&str; 2] = [
+    include_str!("../../../../deploy/shrink/pods-policy.yaml"),
+    include_str!("../../../../deploy/shrink/jobs-policy.yaml"),
+];
 const DOING: &str = "give headroom the rights of a shrink";
 
 /// The two objects of a manifest as they are shipped.
@@ -33,22 +36,29 @@ fn shipped<A: DeserializeOwned, B: DeserializeOwned>(manifest: &str) -> Result<(
 /// # Errors
 /// When it may not; the message says what to do.
 pub(crate) async fn ensure(client: &Client, is_lab: bool) -> Result<(), WorldError> {
-    let policy: (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) =
-        shipped(POLICY).map_err(|why| failed(DOING, &why))?;
+    for policy in POLICIES {
+        ensure_policy(client, is_lab, policy).await?;
+    }
     let (role, binding): (ClusterRole, ClusterRoleBinding) =
         shipped(ROLE).map_err(|why| failed(DOING, &why))?;
     if is_lab {
-        // What the API server adds to a policy makes it another one for whoever applies it next: one that is there stays.
-        if present::<ValidatingAdmissionPolicyBinding>(client, &policy.1.name_any()).await.is_err() {
-            apply(client, &policy.0).await?;
-            apply(client, &policy.1).await?;
-        }
         apply(client, &role).await?;
         return apply(client, &binding).await;
     }
-    present::<ValidatingAdmissionPolicyBinding>(client, &policy.1.name_any()).await?;
     present::<ClusterRole>(client, &role.name_any()).await?;
     present::<ClusterRoleBinding>(client, &binding.name_any()).await
+}
+
+async fn ensure_policy(client: &Client, is_lab: bool, manifest: &str) -> Result<(), WorldError> {
+    let (policy, binding): (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) =
+        shipped(manifest).map_err(|why| failed(DOING, &why))?;
+    let there = present::<ValidatingAdmissionPolicyBinding>(client, &binding.name_any()).await;
+    // What the API server adds to a policy makes it another one for whoever applies it next: one that is there stays.
+    if there.is_ok() || !is_lab {
+        return there;
+    }
+    apply(client, &policy).await?;
+    apply(client, &binding).await
 }
 
 async fn apply<K>(client: &Client, object: &K) -> Result<(), WorldError>

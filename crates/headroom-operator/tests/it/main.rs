@@ -15,7 +15,7 @@
 mod tier;
 
 mod births;
-mod deletions;
+mod confined;
 mod growth;
 mod refusals;
 mod rights;

@@ -116,6 +116,7 @@ impl World {
             "clusters" => "/apis/postgresql.cnpg.io/v1",
             "dynamicstorages" => "/apis/headroom.dev/v1alpha1",
             "events" => "/apis/events.k8s.io/v1",
+            "jobs" => "/apis/batch/v1",
             _ => "/api/v1",
         };
         let tail = if name.is_empty() { String::new() } else { format!("/{name}") };
