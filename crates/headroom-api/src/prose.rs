@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use headroom_core::{
     Bytes,
     ledger::Cause,
-    names::{InstanceName, VolumeName},
-    observation::Suspension,
+    names::{InstanceName, Text, VolumeName},
+    observation::{ObstacleCause, Suspension},
     report::{Notice, Reason, State, VolumeReport, WalReport},
 };
 
@@ -110,8 +110,8 @@ pub fn notice(notice: &Notice) -> String {
         ),
         Notice::ClusterSizeBehind { cluster_size } => format!(
             "the Cluster's spec says {cluster_size}, which is less than its claims have: a new replica starts at that \
-             size until headroom raises its claim; syncClusterSize: Follow, or a larger size in the Cluster's spec, \
-             avoids that"
+             size until headroom raises its claim; syncClusterSize: Follow (with which nothing shrinks any more), or \
+             a larger size in the Cluster's spec, avoids that"
         ),
         Notice::ArchiverFailing { since } => format!(
             "WAL archiving has been failing since {} and WAL piles up: repair the archive; growth only buys time",
@@ -180,21 +180,29 @@ pub fn suspension(suspension: Suspension) -> String {
 
 /// `mode: Paused`, and what that leaves.
 pub fn paused(volumes: &BTreeMap<VolumeName, VolumeReport>) -> String {
-    let left: Vec<String> = volumes
-        .iter()
-        .filter(|(_, volume)| volume.running.is_some())
-        .map(|(name, volume)| match volume.target {
-            Some(target) => format!("{name} (to {target})"),
-            None => name.to_string(),
-        })
-        .collect();
+    let named = |shrinks: bool| {
+        let left = volumes.iter().filter(|(_, volume)| shrinks == volume.running.is_none());
+        let to = |(name, volume): (&VolumeName, &VolumeReport)| {
+            volume.target.map(|target| format!("{name} (to {target})"))
+        };
+        left.filter_map(to).collect::<Vec<_>>().join(", ")
+    };
+    let (growths, shrinks) = (named(false), named(true));
+    let mut left = Vec::new();
+    if !growths.is_empty() {
+        left.push(format!("a growth is left unfinished on {growths}"));
+    }
+    if !shrinks.is_empty() {
+        left.push(format!(
+            "a shrink is left in its midst on {shrinks}, with claims of two sizes and perhaps an instance more"
+        ));
+    }
     if left.is_empty() {
         "mode is Paused: nothing is changed, emergencies included; set mode to Apply to go on".to_owned()
     } else {
+        let left = left.join(" and ");
         format!(
-            "mode is Paused: nothing more is changed, emergencies included; a growth is left unfinished on {}; set \
-             mode to Apply to go on",
-            left.join(", ")
+            "mode is Paused: nothing more is changed, emergencies included; {left}; set mode to Apply to go on"
         )
     }
 }
@@ -224,6 +232,26 @@ pub fn join_trapped(primary: &InstanceName, joining: &InstanceName) -> String {
          brings the primary back. If it makes no Job again, delete the claims of {joining} as well, `{joining}` last: no \
          instance ever ran on them. headroom did not ask for this instance and touches nothing"
     )
+}
+
+/// The API server refuses what has to be done to the Cluster, a pod, a Job or our own object.
+pub fn refused(cause: ObstacleCause, words: &Text) -> String {
+    let step = match cause {
+        ObstacleCause::Forbidden => {
+            "grant headroom's account what is missing (deploy/operator/sync.yaml for the Cluster's sizes, deploy/shrink \
+             for a shrink; apply both again after an upgrade), or see which admission policy objects"
+        }
+        ObstacleCause::Invalid | ObstacleCause::Unknown => {
+            "see whether an admission policy or webhook objects"
+        }
+        ObstacleCause::Quota
+        | ObstacleCause::LimitRange
+        | ObstacleCause::NotExpandable
+        | ObstacleCause::NotBound
+        | ObstacleCause::Throttled
+        | ObstacleCause::Unavailable => "it is tried again",
+    };
+    format!("the API server refuses what headroom has to do: {words}. Next step: {step}")
 }
 
 /// A growth was started.

@@ -15,6 +15,7 @@ pub(crate) mod member;
 mod numbers;
 mod planned;
 mod preflight;
+mod refused;
 mod release;
 mod remember;
 mod repair;
@@ -37,6 +38,7 @@ use crate::{
     decision::{Attention, Lane},
     names::VolumeName,
     policy::Mode,
+    record::Shrink,
     report::{ClusterVerdict, Notice, Reason, State},
 };
 
@@ -74,6 +76,7 @@ pub fn decide(policy: &Policy, seen: &Observation, record: &Record, now: Timesta
     };
     let plans = if rest.is_some() { Vec::new() } else { shrink::plans(&scene, &after) };
     tell(&mut decided, core::mem::take(&mut passed.told), plans);
+    lead(&mut decided, after.shrink.as_ref());
     let actions = actions(policy, seen, &after, (&decided, &passed), rest.is_some());
     assemble(policy, seen, now, Parts { after, decided, actions, rest, passed })
 }
@@ -108,6 +111,16 @@ fn tell(
         if let Some(volume) = decided.get_mut(&name) {
             volume.report.notices.push(plan);
         }
+    }
+}
+
+/// Where a shrink leads, whether it runs, waits or is left in its midst.
+fn lead(decided: &mut BTreeMap<VolumeName, Decided>, shrink: Option<&Shrink>) {
+    for (name, volume) in decided {
+        let offered = volume.look.offer.filter(|_| volume.report.state == State::PendingShrink);
+        let runs = shrink.and_then(|shrink| shrink::leads_to(shrink, name));
+        let to = runs.or(offered.map(|offer| offer.to));
+        volume.report.target = volume.report.target.or(to);
     }
 }
 
@@ -172,8 +185,11 @@ fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -
     let runs = after.shrink.is_some();
     let trapped = trap::trapped(seen).filter(|_| !runs && rest.is_none());
     let trap_edge = trapped.as_ref().map(|trap| trap.since);
+    let refused = refused::refused(seen, now).filter(|_| policy.mode == Mode::Apply);
+    let refused_edge = refused.as_ref().map(|(_, until)| *until);
     let cluster = match (&rest, policy.mode) {
         (None, _) if trap_edge.is_some_and(|since| since <= now) => trap::verdict(trapped),
+        (None | Some((ClusterVerdict::Releasing, _, _)), _) if let Some((verdict, _)) = refused => verdict,
         (Some((verdict, _, _)), _) => verdict.clone(),
         (None, Mode::Advise) => ClusterVerdict::Advising,
         (None, Mode::Apply | Mode::Paused) => ClusterVerdict::Fine,
@@ -184,7 +200,8 @@ fn assemble(policy: &Policy, seen: &Observation, now: Timestamp, parts: Parts) -
         .flat_map(|volume| volume.edges.iter().copied())
         .chain(wal_edges)
         .chain(passed.edges)
-        .chain(trap_edge);
+        .chain(trap_edge)
+        .chain(refused_edge);
     let wal = wal::report(seen, now);
     let wal_need = if rest.is_some() { None } else { wal::need(seen, wal.as_ref(), now) };
     let needs = decided.values().filter_map(|volume| volume.need).chain(wal_need).chain(passed.need).min();

@@ -49,6 +49,13 @@ pub enum ClusterVerdict {
         /// The instance that is being made.
         joining: InstanceName,
     },
+    /// The API server refuses what has to be done to the Cluster, a pod, a Job or our own object; it is tried again.
+    Refused {
+        /// Why.
+        cause: ObstacleCause,
+        /// The API server's words.
+        words: Text,
+    },
     /// The second opinion refused the plan; its finding codes.
     PlanRefused(Vec<&'static str>),
 }

@@ -53,7 +53,7 @@ pub struct Args {
     pub seed: u64,
     /// Run each cell with this many seeds, from --seed on, each twice, and compare the trace hashes; with --faults explore
     /// each seed.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
     /// Try faults on the simulator: `all` or some, each at every request, one at a time (`crash-after,conflict`), or
     /// several in one run, each at its request (`crash-after@12,conflict@20`); `pairs`: two of them, the first at each
@@ -67,7 +67,7 @@ pub struct Args {
     pub at_most: Option<u64>,
     /// Run this many seeds on the simulator, from --seed on, on the cells in turn: each draws its own conditions and one
     /// to four faults.
-    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["faults", "seeds"])]
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["faults", "seeds"], value_parser = clap::value_parser!(u64).range(1..))]
     pub swarm: Option<u64>,
     /// Add each run that goes wrong to this file, one a line (crates/headroom-sim/seeds/ holds those that tests replay).
     #[arg(long, value_name = "FILE")]

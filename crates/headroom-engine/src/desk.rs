@@ -211,7 +211,8 @@ fn refusal(verdict: &Verdict) -> Option<NoteKind> {
             | ClusterVerdict::Paused
             | ClusterVerdict::Advising
             | ClusterVerdict::Releasing
-            | ClusterVerdict::JoinTrapped { .. } => None,
+            | ClusterVerdict::JoinTrapped { .. }
+            | ClusterVerdict::Refused { .. } => None,
         },
     }
 }

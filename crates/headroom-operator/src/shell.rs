@@ -12,8 +12,8 @@ use futures::{
     future::BoxFuture,
     stream::{BoxStream, FuturesUnordered},
 };
-use headroom_core::{Timestamp, names::ClusterKey};
-use headroom_engine::{Effect, Engine, Event, Request, Role, Ticket};
+use headroom_core::{Timestamp, names::ClusterKey, observation::ObstacleCause};
+use headroom_engine::{Effect, Engine, Event, Refusal, Request, Response, Role, Ticket};
 use headroom_kube::{
     events::Sink,
     execute::{Executor, Summary},
@@ -187,6 +187,11 @@ impl Shell {
             let response = executor.execute(&request, now).await;
             let summary = Summary::of(&response);
             metrics.answered(&request, summary, begun.elapsed());
+            if let Response::Refused(Refusal::Because { cause: ObstacleCause::Forbidden, words, .. }) =
+                &response
+            {
+                tracing::warn!("the API server refuses what headroom's account asks for: {words}");
+            }
             tracing::debug!(?request, ?summary, "answered");
             tracing::trace!(?response);
             Event::Answered(ticket, response)

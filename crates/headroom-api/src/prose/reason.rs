@@ -298,6 +298,10 @@ fn paused(report: Option<&VolumeReport>) -> String {
                 to_target(report)
             )
         }
+        None if report.is_some_and(|report| report.target.is_some()) => format!(
+            "mode is Paused: the shrink{} is left in its midst; set mode to Apply to go on",
+            to_target(report)
+        ),
         None => "mode is Paused: nothing is changed; set mode to Apply to go on".to_owned(),
     }
 }

@@ -127,6 +127,11 @@ fn summary(report: &Report) -> Summary {
         ClusterVerdict::JoinTrapped { primary, joining } => {
             plain(Standing::Stalled, ReasonName::JoinTrapped, prose::join_trapped(primary, joining))
         }
+        ClusterVerdict::Refused { cause, words } => {
+            let inner = of_volumes(volumes.iter());
+            let message = format!("{}; {}", prose::refused(*cause, words), inner.message);
+            plain(Standing::Stalled, ReasonName::from(*cause), message)
+        }
         ClusterVerdict::PlanRefused(codes) => {
             plain(Standing::Stalled, ReasonName::PlanRefused, prose::plan_refused(codes))
         }

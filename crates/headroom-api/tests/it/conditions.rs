@@ -9,7 +9,7 @@ use headroom_api::{
 use headroom_core::{
     Record, Report, Timestamp,
     names::{InstanceName, TablespaceName, VolumeName},
-    observation::Suspension,
+    observation::{ObstacleCause, Suspension},
     report::{ClusterVerdict, Reason, State},
 };
 
@@ -94,6 +94,8 @@ fn the_verdict_on_the_cluster_comes_before_that_on_volumes() {
     check_cluster(ClusterVerdict::PlanRefused(vec!["NoIntent"]), canary(), STALLED, "PlanRefused");
     let trapped = ClusterVerdict::JoinTrapped { primary: pg(), joining: "pg-2".into() };
     check_cluster(trapped, canary(), STALLED, "JoinTrapped");
+    let refused = ClusterVerdict::Refused { cause: ObstacleCause::Forbidden, words: "no".into() };
+    check_cluster(refused, canary(), STALLED, "Forbidden");
     check_cluster(ClusterVerdict::Advising, canary(), LEFT, "Advising");
     check_cluster(ClusterVerdict::Advising, Reason::LimitReached, STALLED, "LimitReached");
 }

@@ -340,6 +340,7 @@ fn verdict() -> impl Strategy<Value = ClusterVerdict> {
         1 => Just(ClusterVerdict::Advising),
         1 => Just(ClusterVerdict::Releasing),
         1 => Just(ClusterVerdict::JoinTrapped { primary: "pg-1".into(), joining: "pg-2".into() }),
+        1 => Just(ClusterVerdict::Refused { cause: ObstacleCause::Forbidden, words: "no".into() }),
         1 => Just(ClusterVerdict::PlanRefused(vec!["TargetAboveCeiling", "NoIntent"])),
     ]
 }

@@ -1,9 +1,9 @@
 //! The finalizer and the sizes in the Cluster's spec (design §4).
 
 use headroom_core::{
-    Action,
-    names::VolumeName,
-    observation::Suspension,
+    Action, Bytes, Span,
+    names::{Text, Uid, VolumeName},
+    observation::{Obstacle, ObstacleCause, Suspension},
     policy::{ClusterSizeSync, Mode},
     report::{ClusterVerdict, Notice, Reason, State},
 };
@@ -42,7 +42,7 @@ fn grown(sync: ClusterSizeSync) -> World {
     world
 }
 
-fn spec_size(world: &World) -> Option<headroom_core::Bytes> {
+fn spec_size(world: &World) -> Option<Bytes> {
     world.seen.cluster.volumes[&VolumeName::Data].size
 }
 
@@ -79,6 +79,33 @@ fn on_release_the_sizes_are_raised_first() {
     world.assert_says(State::Suspended, &Reason::Releasing);
     assert_eq!(acts(&mut world), ["raise sizes", "remove finalizer"]);
     assert_eq!(spec_size(&world), Some(gi(12)));
+}
+
+#[test]
+fn what_the_api_server_refuses_is_told_with_its_words_while_it_is_tried() {
+    let told = |cause, age: u32, on: fn(&World) -> Uid| {
+        let mut world = grown(ClusterSizeSync::OnRelease);
+        world.seen.storage.deleting = true;
+        let at = world.now.minus(Span::seconds(age));
+        let words = Text::from("clusters \"pg\" is forbidden");
+        let obstacle = Obstacle { cause, words, at, attempts: 9, wanted: Bytes::ZERO };
+        let uid = on(&world);
+        world.seen.evidence.obstacles.insert(uid, obstacle);
+        let decision = world.decide();
+        (decision.report.cluster, decision.wake)
+    };
+    let cluster = |world: &World| world.seen.cluster.id.uid.clone();
+    let (verdict, wake) = told(ObstacleCause::Forbidden, 30, cluster);
+    let words = Text::from("clusters \"pg\" is forbidden");
+    assert_eq!(verdict, ClusterVerdict::Refused { cause: ObstacleCause::Forbidden, words });
+    assert_eq!(wake, Some(grown(ClusterSizeSync::OnRelease).now.plus(Span::seconds(60))));
+    let own = |world: &World| world.seen.storage.id.uid.clone();
+    assert_ne!(told(ObstacleCause::Invalid, 0, own).0, ClusterVerdict::Releasing);
+    let silent = |cause, age, on| assert_eq!(told(cause, age, on).0, ClusterVerdict::Releasing);
+    silent(ObstacleCause::Forbidden, 90, cluster);
+    silent(ObstacleCause::Throttled, 0, cluster);
+    silent(ObstacleCause::Unavailable, 0, cluster);
+    silent(ObstacleCause::Forbidden, 0, |_| "of something that is gone".into());
 }
 
 #[test]

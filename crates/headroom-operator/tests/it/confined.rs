@@ -73,8 +73,8 @@ async fn only_a_pod_of_an_instance_that_no_node_has_taken_may_be_deleted() {
     let refused = (403, "headroom-pods");
     let mut pod = tier.get(&world.path("pods", "pg-1")).await;
     let owner = world.owner().await;
-    let owned = json!({"metadata": {"ownerReferences": [owner]}});
-    tier.patch(&world.path("pods", "pg-1"), &owned).await;
+    let with_owner = json!({"metadata": {"ownerReferences": [owner]}});
+    tier.patch(&world.path("pods", "pg-1"), &with_owner).await;
     // A node has it, whatever its phase.
     for phase in ["Running", "Pending"] {
         tier.patch(&(world.path("pods", "pg-1") + "/status"), &json!({"status": {"phase": phase}})).await;
@@ -126,8 +126,8 @@ async fn of_a_pod_two_annotations_of_an_instance_may_be_changed_and_nothing_else
     };
     tried(&world, &account, pod, marked(&json!("true")), refused).await;
     let owner = world.owner().await;
-    let owned = json!({"metadata": {"ownerReferences": [owner], "annotations": {"theirs": "1"}}});
-    tier.patch(&world.path("pods", "pg-1"), &owned).await;
+    let with_owner = json!({"metadata": {"ownerReferences": [owner], "annotations": {"theirs": "1"}}});
+    tier.patch(&world.path("pods", "pg-1"), &with_owner).await;
     tried(&world, &account, pod, marked(&json!("true")), (200, "")).await;
     tier.patch(&world.path("pods", "pg-1"), &marked(&json!("true"))).await;
     tried(&world, &account, pod, marked(&Value::Null), (200, "")).await;

@@ -97,7 +97,7 @@ fn alone(
     let slots = decided.report.budget;
     if slots.planned == 0 {
         edges.extend(slots.next_planned);
-        return Some(if slots.emergency == 0 { Reason::BudgetSpent } else { Reason::PlannedBudgetSpent });
+        return Some(Reason::PlannedBudgetSpent);
     }
     // The finalizer comes first: an object that is deleted in the midst of a shrink must be able to end it.
     (!scene.seen.storage.finalizer && acts(scene)).then_some(Reason::Shrink(ShrinkReason::Confirming))

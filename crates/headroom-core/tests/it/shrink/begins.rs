@@ -110,6 +110,24 @@ fn windows_and_slots_hold_it_as_they_hold_a_growth() {
     held(3, spent, State::PendingShrink, &Reason::PlannedBudgetSpent);
 }
 
+#[test]
+fn where_it_leads_is_shown_while_it_waits_while_it_runs_and_when_it_is_left_in_its_midst() {
+    let target = |world: &World| world.decide().report.volumes[&VolumeName::Data].target;
+    let mut world = large(3);
+    facts(&mut world).backup_running = true;
+    let offered = target(&world).expect("a size");
+    facts(&mut world).backup_running = false;
+    let _ = session(&mut world);
+    let leads_to = world.record.shrink.as_ref().unwrap().volumes[&VolumeName::Data].to;
+    assert_eq!((target(&world), offered), (Some(leads_to), leads_to));
+    world.policy.mode = Mode::Paused;
+    assert_eq!(target(&world), Some(leads_to));
+    content(|world| {
+        world.rules().shrink.enabled = false;
+        assert_eq!(world.decide().report.volumes[&VolumeName::Data].target, None);
+    });
+}
+
 /// Nothing is said of a shrink and nothing is begun.
 #[track_caller]
 fn content(change: impl FnOnce(&mut World)) {
