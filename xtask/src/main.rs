@@ -3,6 +3,7 @@
 mod codegen;
 mod image;
 mod mutants;
+mod reference;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ struct Args {
 enum Chore {
     /// Checks the house rules: dependency table, lengths, links and the guards of ARCHITECTURE.md.
     Tidy,
-    /// Writes generated files (the CRD), or checks that they are fresh.
+    /// Writes generated files (the CRD, the tables of docs/reference.md), or checks that they are fresh.
     Codegen {
         /// Change nothing; fail when a file is stale.
         #[arg(long)]

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
   cargo lab up --cnpg-manifest cnpg-1.30.0.yaml --cnpg-image cnpg-image.tar
   cargo lab up --cnpg stand-in                      with a stand-in for CloudNativePG, built from this checkout
   cargo lab kubectl get pods -A
-  KUBECONFIG=$(cargo lab kubeconfig) headroom-operator
+  KUBECONFIG=$(cargo lab kubeconfig) headroom operator
   cargo lab gate hold node --claim default/pg-1     stop the node's file system growth of one volume
   cargo lab down                                    nothing is left behind
 

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Dynamic storage for PostgreSQL on Kubernetes: volumes of CloudNativePG Clusters grow by themselves.
+/// Dynamic storage for PostgreSQL on Kubernetes: volumes of CloudNativePG Clusters grow, and where asked to shrink, by
+/// themselves.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "headroom",

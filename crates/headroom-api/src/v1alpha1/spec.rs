@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Quantity, rules, status::DynamicStorageStatus};
 
 // No column shows usage: the status holds none that is current (gauges alone never cause a write, design §4), and a
-// stale figure in a column would be read as a present one. Usage is a metric.
+// stale figure in a column would be read as a present one. No metric of ours shows it either: kubelets export it
+// themselves (kubelet_volume_stats_available_bytes).
 
 /// What a user wants for the volumes of one Cluster. `clusterRef` and `storage.limit` are enough.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +22,8 @@ use super::{Quantity, rules, status::DynamicStorageStatus};
     namespaced,
     status = "DynamicStorageStatus",
     derive = "PartialEq",
-    doc = "Lets the PostgreSQL volumes of one CloudNativePG Cluster grow by themselves between request and limit.",
+    doc = "Lets the PostgreSQL volumes of one CloudNativePG Cluster grow by themselves between request and limit, and \
+        shrink where shrink.enabled is true.",
     crates(kube_core = "::kube_core"),
     printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.clusterRef.name"),
     printcolumn(
