@@ -30,20 +30,20 @@ fn tried(
     world: &World,
     account: &Tier,
     (kind, name): (&str, &str),
-    patch: Value,
+    change: Value,
     wanted: (u16, &'static str),
 ) -> impl Future<Output = ()> {
     let place = std::panic::Location::caller();
     let path = world.path(kind, name) + "?dryRun=All";
     async move {
-        let (method, content) = if patch.is_null() {
+        let (method, content) = if change.is_null() {
             ("DELETE", "application/json")
         } else {
             ("PATCH", "application/merge-patch+json")
         };
         let mut last = (0, String::new());
         for _ in 0..100 {
-            let (code, body) = account.call(method, &path, content, &patch).await;
+            let (code, body) = account.call(method, &path, content, &change).await;
             last = (code, body["message"].as_str().unwrap_or_default().to_owned());
             if last.0 == wanted.0 && last.1.contains(wanted.1) {
                 return;
@@ -51,7 +51,7 @@ fn tried(
             // The API server does not say when a policy has come into force.
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
-        panic!("{method} {patch}: {wanted:?} at {place}: {last:?}");
+        panic!("{method} {change}: {wanted:?} at {place}: {last:?}");
     }
 }
 
