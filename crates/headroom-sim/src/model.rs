@@ -17,6 +17,7 @@ pub mod object;
 pub mod postgres;
 pub mod queue;
 pub mod recovery;
+pub mod removal;
 pub mod stats;
 pub mod storage;
 
@@ -284,6 +285,11 @@ impl Model {
     /// The driver refuses every growth for a limit of its own, or no longer.
     pub fn set_provider_limit(&mut self, on: bool) {
         self.provider_limit = on;
+    }
+
+    /// Somebody's PodDisruptionBudget allows no disruption of any instance, or is gone again.
+    pub fn forbid_disruptions(&mut self, on: bool) {
+        self.disruptions_forbidden = on;
     }
 
     /// Sets a ResourceQuota on `requests.storage`.
