@@ -259,6 +259,13 @@ impl Model {
         self.api.update_cluster(name, edit);
     }
 
+    /// Somebody annotates a pod.
+    pub fn annotate_pod(&mut self, name: &str, annotation: &str, value: &str) {
+        self.api.update_pod(name, |pod| {
+            pod.annotations.insert(annotation.into(), value.into());
+        });
+    }
+
     /// A user raises a claim by hand.
     ///
     /// # Errors
