@@ -6,9 +6,12 @@
 
 mod answer;
 mod fault;
+mod remove;
+mod replace;
 mod resource;
 mod serve;
 mod state;
+mod survey;
 mod watch;
 mod wire;
 mod write;

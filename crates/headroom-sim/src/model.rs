@@ -17,6 +17,7 @@ pub mod object;
 pub mod postgres;
 pub mod queue;
 pub mod recovery;
+pub mod removal;
 pub mod stats;
 pub mod storage;
 
@@ -258,6 +259,13 @@ impl Model {
         self.api.update_cluster(name, edit);
     }
 
+    /// Somebody annotates a pod.
+    pub fn annotate_pod(&mut self, name: &str, annotation: &str, value: &str) {
+        self.api.update_pod(name, |pod| {
+            pod.annotations.insert(annotation.into(), value.into());
+        });
+    }
+
     /// A user raises a claim by hand.
     ///
     /// # Errors
@@ -284,6 +292,11 @@ impl Model {
     /// The driver refuses every growth for a limit of its own, or no longer.
     pub fn set_provider_limit(&mut self, on: bool) {
         self.provider_limit = on;
+    }
+
+    /// Somebody's PodDisruptionBudget allows no disruption of any instance, or is gone again.
+    pub fn forbid_disruptions(&mut self, on: bool) {
+        self.disruptions_forbidden = on;
     }
 
     /// Sets a ResourceQuota on `requests.storage`.

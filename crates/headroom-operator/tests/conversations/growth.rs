@@ -6,23 +6,10 @@ use headroom_sim::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{World, brief, is_raise, is_read, is_status};
+use crate::world::{World, brief, in_order, is_raise, is_read, is_status};
 
 fn request(claim: &Value) -> &str {
     claim["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or("")
-}
-
-/// A call by what it is called and how it is known.
-type Wanted<'a> = (&'a str, &'a dyn Fn(&Asked) -> bool);
-
-/// Where in `calls` each of these comes first.
-#[track_caller]
-fn in_order(calls: &[Asked], steps: &[Wanted<'_>]) {
-    let mut rest = calls.iter();
-    for (what, wanted) in steps {
-        let lines: Vec<String> = calls.iter().map(brief).collect();
-        assert!(rest.any(wanted), "no {what} in its place:\n{}", lines.join("\n"));
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,4 +14,7 @@ mod world;
 mod growth;
 mod leases;
 mod refusals;
+mod removals;
+mod shrink;
+mod stuck;
 mod watches;

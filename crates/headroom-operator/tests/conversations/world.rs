@@ -134,17 +134,43 @@ impl World {
         .await
     }
 
+    /// Waits until the data volume has come to rest at `size` with nothing left of the shrink.
+    pub(crate) async fn until_shrunk(&self, size: &str) -> Value {
+        self.until(Resource::Storages, "pg", "the shrink is complete", |storage| {
+            let data = &storage["status"]["storageSizing"]["data"];
+            data["effectiveSize"] == size
+                && storage["status"]["operation"].is_null()
+                && data["state"] == "Balanced"
+        })
+        .await
+    }
+
+    /// Waits until the Cluster is as `wanted`.
+    pub(crate) async fn until_cluster(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until(Resource::Clusters, "pg", what, wanted).await
+    }
+
     /// Somebody else's merge patch; answers with the object.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Value {
+        let (code, answer) = self.ask("PATCH", path, body).await;
+        assert_eq!(code, 200, "{answer:#}");
+        answer
+    }
+
+    /// A call of somebody's: a merge patch, or a deletion with these options; answers with code and body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         use http_body_util::BodyExt as _;
-        let request = Request::patch(path)
-            .header(http::header::CONTENT_TYPE, "application/merge-patch+json")
+        let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::CONTENT_TYPE, content)
             .body(Body::from(body.to_string().into_bytes()))
             .expect("a request");
         let response = self.server.clone().call(request).await.expect("an answer");
-        assert_eq!(response.status(), 200);
+        let code = response.status().as_u16();
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
-        serde_json::from_slice(&bytes).expect("JSON")
+        (code, serde_json::from_slice(&bytes).expect("JSON"))
     }
 
     /// The DynamicStorage `pg` as it is served.
@@ -171,6 +197,11 @@ pub(crate) fn is_status(asked: &Asked) -> bool {
     asked.method == "PATCH" && asked.target.contains("/dynamicstorages/pg/status")
 }
 
+/// The number of instances is set.
+pub(crate) fn is_scale(asked: &Asked) -> bool {
+    asked.method == "PATCH" && asked.target.contains("/clusters/pg/scale?")
+}
+
 /// The Cluster of a quorum read; a watch lists the collection.
 pub(crate) fn is_read(asked: &Asked) -> bool {
     asked.method == "GET" && asked.target.ends_with("/namespaces/sim/clusters/pg")
@@ -181,20 +212,53 @@ pub(crate) fn brief(asked: &Asked) -> String {
     format!("{} ms {} {} {}", asked.at, asked.method, asked.target, asked.status)
 }
 
+/// A call by what it is called and how it is known.
+pub(crate) type Wanted<'a> = (&'a str, &'a dyn Fn(&Asked) -> bool);
+
+/// Where in `calls` each of these comes first.
+#[track_caller]
+pub(crate) fn in_order(calls: &[Asked], steps: &[Wanted<'_>]) {
+    let mut rest = calls.iter();
+    for (what, wanted) in steps {
+        let lines: Vec<String> = calls.iter().map(brief).collect();
+        assert!(rest.any(wanted), "no {what} in its place:\n{}", lines.join("\n"));
+    }
+}
+
 /// One Cluster `pg` whose data volume was filled to `percent` before there was a DynamicStorage: 84 percent of 960 MiB make
 /// a planned growth to 1152Mi (the arithmetic is in the catalogue, `p0_00`).
 pub(crate) fn filled(instances: u32, percent: u64) -> Model {
     let mut model = Model::new(7, Settings::LAB);
     add_cluster(&mut model, "pg", instances);
     let content = 960 * MIB * percent / 100;
+    fill_and_measure(&mut model, content);
+    add_storage(&mut model, "pg");
+    model
+}
+
+/// One Cluster `pg` that declares 1Gi and whose claims were raised to 4Gi before there was a DynamicStorage. They hold 15
+/// percent of 4032Mi, 605Mi, which 1Gi holds with a third of it free; two minutes of calm are enough for a shrink.
+pub(crate) fn roomy(instances: u32) -> Model {
+    let mut model = Model::new(7, Settings::LAB);
+    add_cluster(&mut model, "pg", instances);
+    model.change(|model| {
+        for serial in 1..=instances {
+            model.patch_claim(&format!("pg-{serial}"), 4096 * MIB).expect("raised by hand");
+        }
+    });
+    fill_and_measure(&mut model, 605 * MIB);
+    let shrink = json!({"enabled": true, "stabilization": "2m", "allowSwitchoverOnSingleInstance": true});
+    add_storage_with(&mut model, "pg", &json!({"limit": "4Gi", "shrink": shrink}));
+    model
+}
+
+fn fill_and_measure(model: &mut Model, content: u64) {
     model.change(|model| model.set_filler(&"pg".into(), Volume::Data, 40 * MIB, Goal::Content(content)));
     // The kubelets measure every 10 to 20 s.
     let full = model.now() + 60_000;
     while model.next_at().is_some_and(|at| at <= full) {
         model.step();
     }
-    add_storage(&mut model, "pg");
-    model
 }
 
 /// Makes a healthy Cluster.
@@ -212,7 +276,11 @@ pub(crate) fn add_cluster(model: &mut Model, name: &str, instances: u32) {
 
 /// Makes the DynamicStorage of a Cluster.
 pub(crate) fn add_storage(model: &mut Model, name: &str) {
-    let spec = json!({"clusterRef": {"name": name}, "storage": {"limit": "4Gi"}});
+    add_storage_with(model, name, &json!({"limit": "4Gi"}));
+}
+
+fn add_storage_with(model: &mut Model, name: &str, storage: &Value) {
+    let spec = json!({"clusterRef": {"name": name}, "storage": storage});
     model.insert_custom(Custom {
         meta: named(&name.into()),
         generation: 1,

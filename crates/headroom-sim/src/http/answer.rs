@@ -13,6 +13,8 @@ pub(super) enum Answer {
     Later(u16, Value, u32),
     /// A watch.
     Watch(Box<Stream>),
+    /// Nobody is there: the connection breaks.
+    Nobody,
 }
 
 impl Answer {
@@ -20,6 +22,7 @@ impl Answer {
         match self {
             Self::Json(code, _) | Self::Later(code, ..) => *code,
             Self::Watch(_) => 200,
+            Self::Nobody => 0,
         }
     }
 }

@@ -15,11 +15,13 @@ pub enum Resource {
     Pods,
     /// StorageClasses.
     Classes,
+    /// Jobs; headroom lists and deletes them.
+    Jobs,
 }
 
 impl Resource {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Storages, Self::Clusters, Self::Claims, Self::Pods, Self::Classes];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Storages, Self::Clusters, Self::Claims, Self::Pods, Self::Classes, Self::Jobs];
 
     /// Plural name, as in paths.
     pub fn plural(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Resource {
             Self::Claims => "persistentvolumeclaims",
             Self::Pods => "pods",
             Self::Classes => "storageclasses",
+            Self::Jobs => "jobs",
         }
     }
 
@@ -40,6 +43,7 @@ impl Resource {
             Self::Claims => ("v1", "PersistentVolumeClaim"),
             Self::Pods => ("v1", "Pod"),
             Self::Classes => ("storage.k8s.io/v1", "StorageClass"),
+            Self::Jobs => ("batch/v1", "Job"),
         }
     }
 }

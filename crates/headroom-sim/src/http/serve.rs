@@ -13,8 +13,10 @@ use super::{
     KUBELET_PORT, Server,
     answer::{Answer, conflict, no_such_path, not_allowed, not_found, refuse, status},
     fault::Fault,
+    remove,
     resource::{Place, Selector, query},
     state::{Asked, State},
+    survey,
     watch::{self, Stream, Wanted},
     wire, write,
 };
@@ -59,7 +61,7 @@ pub(super) async fn serve(
         };
         let at = state.model.now();
         state.asked.push(Asked { at, method, target: place, body, status: answer.code() });
-        Ok(response(answer, broken))
+        response(answer, broken)
     })
 }
 
@@ -76,12 +78,15 @@ fn dispatch(
     if let Some((node, "/stats/summary")) = path.split_once(&format!(":{KUBELET_PORT}")) {
         return Answer::Json(200, wire::summary(node, &state.model.summary(node)));
     }
-    if path.ends_with(":8000/pg/status") {
-        return Answer::Json(200, json!({"currentLsn": "0/3000000", "isPrimary": true}));
+    if let Some(address) = path.strip_suffix(survey::STATUS) {
+        return survey::instance(&state.model, address);
     }
     let Some(place) = Place::of(path) else { return no_such_path() };
-    if place.plural == "nodes" {
-        return node(state, &place);
+    let parameters = query(text);
+    let parameter = |name: &str| parameters.get(name).map(String::as_str);
+    let fields = parameter("fieldSelector").unwrap_or_default();
+    if let Some(answer) = survey::read(&state.model, &place, method, fields) {
+        return answer;
     }
     if ["leases", "events"].contains(&place.plural.as_str()) {
         return other(state, method, &place, content_type, body);
@@ -94,14 +99,13 @@ fn dispatch(
                 |object| Answer::Json(200, object.clone()),
             ),
             Method::PATCH => write::patch(state, resource, &place, content_type, body),
+            Method::DELETE if place.sub.is_none() => remove::delete(state, resource, name, body),
             _ => not_allowed(method.as_str()),
         };
     }
     if method != Method::GET {
         return not_allowed(method.as_str());
     }
-    let parameters = query(text);
-    let parameter = |name: &str| parameters.get(name).map(String::as_str);
     let selector = Selector::of(parameter("labelSelector").unwrap_or_default());
     if parameter("watch") != Some("true") {
         return watch::list(state, resource, &selector);
@@ -115,15 +119,6 @@ fn dispatch(
         lasts: Duration::from_secs(number("timeoutSeconds").unwrap_or(1800)),
     };
     Answer::Watch(Box::new(Stream::new(server, state, wanted)))
-}
-
-fn node(state: &State, place: &Place) -> Answer {
-    let name = place.name.as_deref().unwrap_or_default();
-    if state.model.nodes().iter().any(|node| **node == *name) {
-        Answer::Json(200, wire::node(name))
-    } else {
-        not_found("nodes", name)
-    }
 }
 
 /// Leases and Events: stored as they come.
@@ -162,10 +157,11 @@ fn other(state: &mut State, method: &Method, place: &Place, content_type: &str, 
     Answer::Json(if method == Method::POST { 201 } else { 200 }, object)
 }
 
-fn response(answer: Answer, broken: bool) -> Response<Body> {
+fn response(answer: Answer, broken: bool) -> io::Result<Response<Body>> {
     let code = StatusCode::from_u16(answer.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut later = None;
     let body = match answer {
+        Answer::Nobody => return Err(io::Error::other("nobody is there")),
         Answer::Watch(stream) => {
             let lines = futures::stream::unfold(stream, |mut stream| async move {
                 let line = stream.next().await?;
@@ -186,7 +182,7 @@ fn response(answer: Answer, broken: bool) -> Response<Body> {
     if let Some(seconds) = later {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    response
+    Ok(response)
 }
 
 /// The whole body, or its first half and then the end of the connection.

@@ -74,9 +74,8 @@ impl State {
             asked: Vec::new(),
         };
         for object in everything(state.model.api()) {
-            if let Some((resource, shown)) = wire::object(&object, state.compacted) {
-                state.objects.insert((resource, name(&shown)), shown);
-            }
+            let (resource, shown) = wire::object(&object, state.compacted);
+            state.objects.insert((resource, name(&shown)), shown);
         }
         state
     }
@@ -103,7 +102,7 @@ impl State {
     pub(super) fn absorb(&mut self) {
         for happened in self.model.take_happened() {
             let Happened::Changed(change) = happened else { continue };
-            let Some((resource, shown)) = wire::object(&change.object, change.version) else { continue };
+            let (resource, shown) = wire::object(&change.object, change.version);
             self.publish(change.version, resource, shown, change.gone);
         }
     }
@@ -136,10 +135,8 @@ impl State {
         self.overlays.insert((resource, name.to_owned()), patch);
         let version = self.model.api.next_version();
         for object in everything(self.model.api()) {
-            if let Some((kind, shown)) = wire::object(&object, version)
-                && kind == resource
-                && shown["metadata"]["name"] == name
-            {
+            let (kind, shown) = wire::object(&object, version);
+            if kind == resource && shown["metadata"]["name"] == name {
                 self.publish(version, resource, shown, false);
             }
         }
@@ -163,6 +160,7 @@ fn everything(api: &ApiServer) -> Vec<Object> {
     all.extend(api.clusters().cloned().map(Object::Cluster));
     all.extend(api.claims().cloned().map(Object::Claim));
     all.extend(api.pods().cloned().map(Object::Pod));
+    all.extend(api.jobs().cloned().map(Object::Job));
     all.extend(api.classes().map(|(name, expandable)| Object::Class(name.clone(), expandable)));
     all
 }

@@ -8,7 +8,8 @@ use crate::{
     model::{
         apiserver::Object,
         custom::Custom,
-        object::{Claim, Cluster, Container, Exit, Meta, Pod, PodPhase, Role, Step, Volume},
+        job::BACK_OFF_LIMIT,
+        object::{Claim, Cluster, Container, Exit, Job, Meta, Pod, PodPhase, Role, Step, Volume},
         queue::Millis,
         size_text,
         stats::Line,
@@ -16,9 +17,9 @@ use crate::{
     world::translate::{NAMESPACE, timestamp},
 };
 
-/// The object; `None` for kinds that nobody asks for here.
-pub(super) fn object(object: &Object, version: u64) -> Option<(Resource, Value)> {
-    Some(match object {
+/// The object.
+pub(super) fn object(object: &Object, version: u64) -> (Resource, Value) {
+    match object {
         Object::Cluster(object) => (Resource::Clusters, cluster(object)),
         Object::Claim(object) => (Resource::Claims, claim(object)),
         Object::Pod(object) => (Resource::Pods, pod(object)),
@@ -31,8 +32,8 @@ pub(super) fn object(object: &Object, version: u64) -> Option<(Resource, Value)>
                 "provisioner": "model", "allowVolumeExpansion": expandable,
             }),
         ),
-        Object::Job(_) => return None,
-    })
+        Object::Job(object) => (Resource::Jobs, job(object)),
+    }
 }
 
 /// `metadata.uid` of the model's number.
@@ -79,10 +80,35 @@ fn cluster(cluster: &Cluster) -> Value {
     if !tablespaces.is_empty() {
         shown["tablespaces"] = Value::Array(tablespaces);
     }
+    conduct(cluster, &mut shown);
+    let mut metadata = metadata(&cluster.meta, &json!({}));
+    if !cluster.fenced.is_empty() {
+        let fenced: Vec<&str> = cluster.fenced.iter().map(|name| &**name).collect();
+        metadata["annotations"]["cnpg.io/fencedInstances"] = json!(json!(fenced).to_string());
+    }
+    if !spec.reconcile {
+        metadata["annotations"]["cnpg.io/reconciliationLoop"] = json!("disabled");
+    }
     json!({
-        "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
-        "metadata": metadata(&cluster.meta, &json!({})), "spec": shown, "status": cluster_status(cluster),
+        "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": metadata, "spec": shown,
+        "status": cluster_status(cluster),
     })
+}
+
+/// What a shrink looks at in the spec; CNPG's defaults are written into it, as its webhook does.
+fn conduct(cluster: &Cluster, shown: &mut Value) {
+    let spec = &cluster.spec;
+    shown["enablePDB"] = json!(spec.enable_pdb);
+    shown["primaryUpdateStrategy"] = json!(if spec.supervised { "supervised" } else { "unsupervised" });
+    shown["postgresql"] =
+        json!({"parameters": {"wal_log_hints": if spec.wal_log_hints { "on" } else { "off" }}});
+    if spec.synchronous > 0 {
+        shown["postgresql"]["synchronous"] =
+            json!({"method": "any", "number": spec.synchronous, "dataDurability": "required"});
+    }
+    if let Some(online) = spec.snapshots_online {
+        shown["backup"] = json!({"volumeSnapshot": {"online": online}});
+    }
 }
 
 /// Zero and empty values are absent.
@@ -98,6 +124,18 @@ fn cluster_status(cluster: &Cluster) -> Value {
     {
         if let Some(value) = value {
             put(name, json!(&**value));
+        }
+    }
+    if let Some(reason) = &status.reason {
+        put("phaseReason", json!(&**reason));
+    }
+    for (name, list) in [
+        ("danglingPVC", &status.dangling),
+        ("initializingPVC", &status.initializing),
+        ("unusablePVC", &status.unusable),
+    ] {
+        if !list.is_empty() {
+            put(name, list.iter().map(|claim| &**claim).collect());
         }
     }
     for (name, count) in [("instances", status.instances), ("readyInstances", status.ready)] {
@@ -191,17 +229,56 @@ fn pod(pod: &Pod) -> Value {
     let mut spec = json!({"containers": [{"name": "postgres", "image": "model"}]});
     let mut status = json!({
         "phase": phase,
-        "conditions": [{"type": "Ready", "status": if pod.ready { "True" } else { "False" }}],
+        "conditions": [ready(pod)],
         "containerStatuses": [container(pod)],
     });
     if let Some(node) = &pod.node {
         spec["nodeName"] = json!(&**node);
-        status["podIP"] = json!(format!("ip-{}", pod.meta.uid));
+        status["podIP"] = json!(address(pod));
+    }
+    let mut metadata = metadata(&pod.meta, &labels);
+    if !pod.annotations.is_empty() {
+        let annotations = pod.annotations.iter().map(|(name, value)| (name.to_string(), json!(&**value)));
+        metadata["annotations"] = Value::Object(annotations.collect());
+    }
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status})
+}
+
+fn ready(pod: &Pod) -> Value {
+    let mut condition = json!({"type": "Ready", "status": if pod.ready { "True" } else { "False" }});
+    if let Some(since) = pod.unready_since.filter(|_| !pod.ready) {
+        condition["lastTransitionTime"] = json!(time(since));
+    }
+    condition
+}
+
+/// What CNPG makes an instance with: its role is the end of its name (trace 01, fact 3).
+fn job(job: &Job) -> Value {
+    let role = job.meta.name.strip_prefix(&*job.instance).and_then(|rest| rest.strip_prefix('-'));
+    let labels = json!({
+        "cnpg.io/cluster": &*job.cluster, "cnpg.io/instanceName": &*job.instance,
+        "cnpg.io/jobRole": role.unwrap_or_default(),
+    });
+    let mut status = Map::new();
+    let ended = |kind: &str| json!([{"type": kind, "status": "True"}]);
+    if job.failed > 0 {
+        status.insert("failed".to_owned(), json!(job.failed));
+    }
+    if job.succeeded {
+        status.insert("succeeded".to_owned(), json!(1));
+        status.insert("conditions".to_owned(), ended("Complete"));
+    } else if job.failed > BACK_OFF_LIMIT {
+        status.insert("conditions".to_owned(), ended("Failed"));
     }
     json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": metadata(&pod.meta, &labels), "spec": spec,
-        "status": status,
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata(&job.meta, &labels),
+        "spec": {"backoffLimit": BACK_OFF_LIMIT}, "status": status,
     })
+}
+
+/// Where an instance listens.
+pub(super) fn address(pod: &Pod) -> String {
+    format!("ip-{}", pod.meta.uid)
 }
 
 fn container(pod: &Pod) -> Value {
@@ -234,9 +311,11 @@ fn custom(custom: &Custom) -> Value {
 }
 
 /// A node whose kubelet listens at its own name.
-pub(super) fn node(name: &str) -> Value {
+pub(super) fn node(name: &str, cordoned: bool) -> Value {
+    let spec = if cordoned { json!({"unschedulable": true}) } else { json!({}) };
     json!({
         "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "uid": format!("node-{name}")},
+        "spec": spec,
         "status": {
             "addresses": [{"type": "Hostname", "address": name}, {"type": "InternalIP", "address": name}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": super::KUBELET_PORT}},

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, conflict, invalid, not_allowed, not_found, refusal, refuse, test_failed},
+    replace,
     resource::{Place, Resource},
     state::State,
 };
@@ -24,6 +25,9 @@ pub(super) fn patch(
     body: &Value,
 ) -> Answer {
     let name = place.name.as_deref().unwrap_or_default();
+    if (resource, place.sub.as_deref()) == (Resource::Clusters, Some("scale")) {
+        return replace::scale(state, name, content_type, body);
+    }
     let Some(before) = state.object(resource, name).cloned() else {
         return not_found(resource.plural(), name);
     };
@@ -34,10 +38,12 @@ pub(super) fn patch(
     let done = match (resource, place.sub.as_deref()) {
         (Resource::Claims, None) => claim(state, name, &before, after),
         (Resource::Clusters, None) => cluster(state, name, &before, after),
+        (Resource::Clusters, Some("status")) => replace::promotion(state, name, &before, &after),
+        (Resource::Pods, None) => replace::annotations(state, name, &before, &after),
         (Resource::Storages, None) => finalizers(state, name, &before, &after),
         (Resource::Storages, Some("status")) => status(state, name, &after),
-        (Resource::Claims | Resource::Clusters | Resource::Storages, Some(_))
-        | (Resource::Pods | Resource::Classes, _) => Err(not_allowed("PATCH")),
+        (Resource::Claims | Resource::Clusters | Resource::Storages | Resource::Pods, Some(_))
+        | (Resource::Classes | Resource::Jobs, _) => Err(not_allowed("PATCH")),
     };
     if let Err(answer) = done {
         return answer;
@@ -55,6 +61,19 @@ pub(super) fn patched(
     content_type: &str,
     body: &Value,
 ) -> Result<Value, Answer> {
+    let after = merged(before, content_type, body)?;
+    let same = |field: &str| before["metadata"][field] == after["metadata"][field];
+    if !same("uid") {
+        return Err(invalid(plural, name, "metadata.uid", "Invalid value: field is immutable"));
+    }
+    if !same("resourceVersion") {
+        return Err(conflict(plural, name));
+    }
+    Ok(after)
+}
+
+/// The object after the patch.
+pub(super) fn merged(before: &Value, content_type: &str, body: &Value) -> Result<Value, Answer> {
     let mut after = before.clone();
     match content_type {
         JSON_PATCH => {
@@ -67,13 +86,6 @@ pub(super) fn patched(
             let words = format!("the body of the request was in an unknown format: {other}");
             return Err(refuse(415, "UnsupportedMediaType", &words, json!({})));
         }
-    }
-    let same = |field: &str| before["metadata"][field] == after["metadata"][field];
-    if !same("uid") {
-        return Err(invalid(plural, name, "metadata.uid", "Invalid value: field is immutable"));
-    }
-    if !same("resourceVersion") {
-        return Err(conflict(plural, name));
     }
     Ok(after)
 }

@@ -85,6 +85,11 @@ impl Model {
         self.queue.push(self.now + delay, Ev::Backup(name, Stage::Begin));
     }
 
+    /// All Backups, by name.
+    pub fn backups(&self) -> impl Iterator<Item = &Backup> {
+        self.backups.values()
+    }
+
     /// Whether a Backup has begun and not ended.
     pub fn backup_running(&self) -> bool {
         self.backups.values().any(|backup| !["completed", "failed"].contains(&backup.phase))

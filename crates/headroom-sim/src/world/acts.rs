@@ -187,7 +187,7 @@ impl SimWorld {
                 );
             }
             Act::Uncordon => self.model.change(Model::uncordon_all),
-            Act::ForbidDisruptions { on } => self.model.disruptions_forbidden = *on,
+            Act::ForbidDisruptions { on } => self.model.forbid_disruptions(*on),
             Act::ProviderLimit { on } => self.model.set_provider_limit(*on),
             Act::SilenceKubelet(Some(who)) => {
                 let node = self.node_of(*who)?;

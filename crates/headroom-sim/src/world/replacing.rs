@@ -14,19 +14,26 @@ use headroom_scenario::{What, trace::Written};
 use super::{SimWorld, operator::applied, translate};
 use crate::model::{
     job::BACK_OFF_LIMIT,
-    object::{Meta, Name, PodPhase, UNRECOVERABLE},
+    object::{Name, UNRECOVERABLE},
+    removal::{Denied, Expected, Removal},
 };
 
-/// Whether a uid is that of the object, and a version too where one is asked for.
-fn precondition(meta: Option<&Meta>, of: &ObjectId, expect: Option<&Version>) -> Result<(), Refusal> {
-    let meta = meta.ok_or(Refusal::Gone)?;
-    if translate::uid(meta.uid) != of.uid {
-        return Err(Refusal::Gone);
-    }
-    match expect {
-        Some(expect) if translate::version(meta.version) != *expect => Err(Refusal::Conflict),
-        Some(_) | None => Ok(()),
-    }
+/// The uid that a request names, and the version where one is asked for.
+fn expected(of: &ObjectId, expect: Option<&Version>) -> Expected {
+    // A version that is no number is none of ours.
+    let version = expect.map(|expect| expect.number().unwrap_or(0));
+    Expected { uid: Some(translate::uid_number(&of.uid)), version }
+}
+
+/// Of an object that was made anew the one that was meant is gone.
+fn refused(denied: Denied) -> Response {
+    Response::Refused(match denied {
+        Denied::Absent | Denied::Remade { .. } => Refusal::Gone,
+        Denied::Changed { .. } => Refusal::Conflict,
+        Denied::Forbidden(words) => {
+            Refusal::Because { cause: ObstacleCause::Forbidden, words: words.into(), retry_after_s: None }
+        }
+    })
 }
 
 /// Jobs, nodes, Backups and the status endpoints at one moment.
@@ -76,8 +83,8 @@ fn annotate(
 ) -> Response {
     let name = translate::name(pod.name.as_str());
     let meta = world.model.api().pod(&name).map(|pod| pod.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), pod, Some(expect)) {
-        return Response::Refused(refusal);
+    if let Err(denied) = expected(pod, Some(expect)).of(meta.as_ref()) {
+        return refused(denied);
     }
     world.model.change(|model| model.api.update_pod(&name, |pod| change(&mut pod.annotations)));
     applied(world.model.api().pod(&name).map(|pod| translate::pod(pod)))
@@ -109,8 +116,8 @@ pub(super) fn withdraw(world: &mut SimWorld, withdraw: &Withdraw) -> Response {
 pub(super) fn promote(world: &mut SimWorld, key: &ClusterKey, promote: &Promote) -> Response {
     let name = translate::name(key.name.as_str());
     let meta = world.model.api().cluster(&name).map(|cluster| cluster.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), promote.cluster(), Some(promote.version())) {
-        return Response::Refused(refusal);
+    if let Err(denied) = expected(promote.cluster(), Some(promote.version())).of(meta.as_ref()) {
+        return refused(denied);
     }
     let to = translate::name(promote.to().as_str());
     world.push(What::OperatorWrote(Written::Other(format!("promoted {}", promote.to()))));
@@ -120,59 +127,40 @@ pub(super) fn promote(world: &mut SimWorld, key: &ClusterKey, promote: &Promote)
 
 pub(super) fn set_instances(world: &mut SimWorld, key: &ClusterKey, set: &SetInstances) -> Response {
     let name = translate::name(key.name.as_str());
-    let meta = world.model.api().cluster(&name).map(|cluster| cluster.meta.clone());
-    if let Err(refusal) = precondition(meta.as_ref(), set.cluster(), Some(set.version())) {
-        return Response::Refused(refusal);
-    }
     let to = *set.to();
+    if let Err(denied) = world.model.scale(&name, expected(set.cluster(), Some(set.version())), to) {
+        return refused(denied);
+    }
     world.push(What::OperatorWrote(Written::Other(format!("instances {to}"))));
-    world.model.change(|model| model.api.update_cluster(&name, |cluster| cluster.spec.instances = to));
     Response::Done
 }
 
-/// The answer to a deletion that changes nothing: refused, or a second one that finds the object on its way out.
-fn needless(meta: Option<&Meta>, of: &ObjectId, expect: Option<&Version>) -> Option<Response> {
-    match precondition(meta, of, expect) {
-        Err(refusal) => Some(Response::Refused(refusal)),
-        Ok(()) => meta.is_some_and(|meta| meta.deleting).then_some(Response::Done),
+/// What a deletion came to; one that changes nothing is not told.
+fn removed(world: &mut SimWorld, what: &str, of: &ObjectId, removal: Result<Removal, Denied>) -> Response {
+    match removal {
+        Err(denied) => return refused(denied),
+        Ok(Removal::Begun) => {
+            world.push(What::OperatorWrote(Written::Deleted(format!("{what} {}", of.name))));
+        }
+        Ok(Removal::Needless) => {}
     }
+    Response::Done
 }
 
 pub(super) fn delete_job(world: &mut SimWorld, delete: &DeleteJob) -> Response {
-    let name = translate::name(delete.job().name.as_str());
-    let meta = world.model.api().job(&name).map(|job| job.meta.clone());
-    if let Some(answer) = needless(meta.as_ref(), delete.job(), None) {
-        return answer;
-    }
-    world.push(What::OperatorWrote(Written::Deleted(format!("job {}", delete.job().name))));
-    world.model.change(|model| model.delete_job(&name));
-    Response::Done
+    let job = delete.job();
+    let removal = world.model.remove_job(job.name.as_str(), expected(job, None));
+    removed(world, "job", job, removal)
 }
 
 pub(super) fn delete_pod(world: &mut SimWorld, delete: &DeletePod) -> Response {
-    let name = translate::name(delete.pod().name.as_str());
-    let meta = world.model.api().pod(&name).map(|pod| pod.meta.clone());
-    if let Some(answer) = needless(meta.as_ref(), delete.pod(), Some(delete.version())) {
-        return answer;
-    }
-    // The admission policy of deploy/shrink.
-    if world.model.api().pod(&name).is_some_and(|pod| pod.phase != PodPhase::Pending || pod.node.is_some()) {
-        let words = "headroom may delete no pod that a node has taken".into();
-        let cause = ObstacleCause::Forbidden;
-        return Response::Refused(Refusal::Because { cause, words, retry_after_s: None });
-    }
-    world.push(What::OperatorWrote(Written::Deleted(format!("pod {}", delete.pod().name))));
-    world.model.change(|model| model.delete_pod(&name));
-    Response::Done
+    let pod = delete.pod();
+    let removal = world.model.remove_pod(pod.name.as_str(), expected(pod, Some(delete.version())));
+    removed(world, "pod", pod, removal)
 }
 
 pub(super) fn discard(world: &mut SimWorld, discard: &DiscardClaim) -> Response {
-    let name = translate::name(discard.claim().name.as_str());
-    let meta = world.model.api().claim(&name).map(|claim| claim.meta.clone());
-    if let Some(answer) = needless(meta.as_ref(), discard.claim(), Some(discard.version())) {
-        return answer;
-    }
-    world.push(What::OperatorWrote(Written::Deleted(format!("claim {}", discard.claim().name))));
-    world.model.change(|model| model.api.delete_claim(&name));
-    Response::Done
+    let claim = discard.claim();
+    let removal = world.model.remove_claim(claim.name.as_str(), expected(claim, Some(discard.version())));
+    removed(world, "claim", claim, removal)
 }
