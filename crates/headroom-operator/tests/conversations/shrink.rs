@@ -272,3 +272,31 @@ async fn what_a_survey_finds_holds_a_shrink_by_its_name_until_it_is_gone() {
         operator.stop().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_missing_is_told_with_the_servers_words_until_it_is_given() {
+    let world = World::of(roomy(2));
+    let words = "clusters.postgresql.cnpg.io \"pg\" is forbidden: cannot patch resource clusters/scale";
+    for _ in 0..8 {
+        let message = words.to_owned();
+        world.server.next(
+            "PATCH",
+            "/clusters/pg/scale",
+            Fault::Refuse { code: 403, message, retry_after_s: None },
+        );
+    }
+    let _operator = world.operator("one");
+    let stalled = |storage: &Value| {
+        let conditions = storage["status"]["conditions"].as_array()?;
+        conditions.iter().find(|one| one["type"] == "Stalled" && one["status"] == "True").cloned()
+    };
+    let storage = world
+        .until(Resource::Storages, "pg", "the refusal is told", |storage| stalled(storage).is_some())
+        .await;
+    let told = stalled(&storage).expect("it was told");
+    assert_eq!(told["reason"], "Forbidden");
+    let message = told["message"].as_str().unwrap_or_default();
+    assert!(message.contains(words) && message.contains("deploy/shrink"), "{message}");
+    let storage = world.until_shrunk("1Gi").await;
+    assert_eq!(stalled(&storage), None);
+}
