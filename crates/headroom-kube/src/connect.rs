@@ -159,8 +159,9 @@ fn authority(path: &Path) -> Result<Vec<Vec<u8>>, ConnectError> {
 }
 
 /// A client for the instances' status endpoint: no identity is sent, and the certificate is not verified, because each
-/// Cluster has an authority of its own whose secret headroom may not read. What it answers is shown and can hold a
-/// planned growth back; it can start nothing.
+/// Cluster has an authority of its own whose secret headroom may not read. What it answers is shown, can hold a planned
+/// growth back, and is one of the things that must agree before a shrink switches over: whoever can answer in an instance's
+/// place could have a replica promoted that lags behind.
 ///
 /// # Errors
 /// When TLS cannot be set up.

@@ -113,7 +113,7 @@ fn offer(draft: &mut Draft<'_>, members: &[Member<'_>], wanted: Option<Bytes>, r
     (worth && due <= draft.now).then_some(Offer { from, to })
 }
 
-/// The size that every claim of the volume needs: the most that any member used since it is watched, what else is
+/// The size that every claim of the volume needs: the most that any member used in the samples that are kept, what else is
 /// `expected`, the buffer and ten points; in device bytes, in whole units, not below the floor. `None`: the usage of a
 /// member is not known.
 fn wanted(draft: &Draft<'_>, members: &[Member<'_>], expected: Bytes) -> Option<Bytes> {
