@@ -13,7 +13,7 @@ use futures::{
     stream::{BoxStream, FuturesUnordered},
 };
 use headroom_core::{Timestamp, names::ClusterKey, observation::ObstacleCause};
-use headroom_engine::{Effect, Engine, Event, Refusal, Request, Response, Role, Ticket};
+use headroom_engine::{Effect, Engine, Event, Request, Role, Ticket};
 use headroom_kube::{
     events::Sink,
     execute::{Executor, Summary},
@@ -187,10 +187,8 @@ impl Shell {
             let response = executor.execute(&request, now).await;
             let summary = Summary::of(&response);
             metrics.answered(&request, summary, begun.elapsed());
-            if let Response::Refused(Refusal::Because { cause: ObstacleCause::Forbidden, words, .. }) =
-                &response
-            {
-                tracing::warn!("the API server refuses what headroom's account asks for: {words}");
+            if summary == Summary::Refused(ObstacleCause::Forbidden) {
+                tracing::warn!(?response, "the API server refuses what headroom's account asks for");
             }
             tracing::debug!(?request, ?summary, "answered");
             tracing::trace!(?response);
