@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::tier::{ACCOUNT, Tier, World, manifest, place, tier};
 
-/// A world in whose namespace, and nowhere else, the account may shrink.
-async fn shrinking(tier: &Tier) -> World {
+/// A world in whose namespace, and nowhere else, the account may shrink; and that account.
+async fn shrinking(tier: &Tier) -> (World, Tier) {
     let world = World::new(tier, "api-tier").await;
     let [role, _] = manifest("shrink/role.yaml").try_into().expect("a role and a binding");
     let policies = ["shrink/pods-policy.yaml", "shrink/jobs-policy.yaml"].map(manifest);
@@ -20,7 +20,7 @@ async fn shrinking(tier: &Tier) -> World {
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "headroom-system"}],
     });
     tier.apply(&place(&binding), &binding).await;
-    world
+    (world, tier.as_account().await)
 }
 
 /// What is said to a deletion (or to a merge patch, where there is one) that is only tried, until it is `wanted`: rights
@@ -68,8 +68,7 @@ fn deleted(
 #[tokio::test]
 async fn only_a_pod_of_an_instance_that_no_node_has_taken_may_be_deleted() {
     let Some(tier) = tier().await else { return };
-    let world = shrinking(&tier).await;
-    let account = tier.as_account().await;
+    let (world, account) = shrinking(&tier).await;
     let refused = (403, "headroom-pods");
     let mut pod = tier.get(&world.path("pods", "pg-1")).await;
     let owner = world.owner().await;
@@ -100,8 +99,7 @@ async fn only_a_pod_of_an_instance_that_no_node_has_taken_may_be_deleted() {
 #[tokio::test]
 async fn no_data_claim_of_an_instance_that_was_made_may_be_deleted() {
     let Some(tier) = tier().await else { return };
-    let world = shrinking(&tier).await;
-    let account = tier.as_account().await;
+    let (world, account) = shrinking(&tier).await;
     let path = world.path("persistentvolumeclaims", "pg-1");
     let refused = (403, "headroom may not delete the data claim of an instance");
     for (status, wanted) in
@@ -115,8 +113,7 @@ async fn no_data_claim_of_an_instance_that_was_made_may_be_deleted() {
 #[tokio::test]
 async fn of_a_pod_two_annotations_of_an_instance_may_be_changed_and_nothing_else() {
     let Some(tier) = tier().await else { return };
-    let world = shrinking(&tier).await;
-    let account = tier.as_account().await;
+    let (world, account) = shrinking(&tier).await;
     let (pod, refused) = (("pods", "pg-1"), (403, "headroom-pods"));
     let annotated = |key: &str, value: Value| json!({"metadata": {"annotations": {key: value}}});
     let marked = |value: &Value| {
@@ -150,8 +147,7 @@ async fn of_a_pod_two_annotations_of_an_instance_may_be_changed_and_nothing_else
 #[tokio::test]
 async fn only_a_job_that_makes_a_further_instance_may_be_deleted() {
     let Some(tier) = tier().await else { return };
-    let world = shrinking(&tier).await;
-    let account = tier.as_account().await;
+    let (world, account) = shrinking(&tier).await;
     let refused = (403, "headroom-jobs");
     let owner = world.owner().await;
     for (name, role, owners, wanted) in [

@@ -70,17 +70,27 @@ impl Expected {
 }
 
 impl Model {
+    /// Deletes the object of this `meta` by `delete`, if it is the one that was meant and not on its way out.
+    fn remove(
+        &mut self,
+        meta: Option<&Meta>,
+        expected: Expected,
+        delete: impl FnOnce(&mut Self),
+    ) -> Result<Removal, Denied> {
+        let removal = expected.of_removed(meta)?;
+        if removal == Removal::Begun {
+            self.change(delete);
+        }
+        Ok(removal)
+    }
+
     /// A Job is deleted, with its pods in the foreground.
     ///
     /// # Errors
     /// When it is not the one that was meant.
     pub fn remove_job(&mut self, name: &str, expected: Expected) -> Result<Removal, Denied> {
-        let job = self.api.job(name).cloned();
-        let removal = expected.of_removed(job.as_ref().map(|job| &job.meta))?;
-        if removal == Removal::Begun {
-            self.change(|model| model.delete_job(&name.into()));
-        }
-        Ok(removal)
+        let meta = self.api.job(name).map(|job| job.meta.clone());
+        self.remove(meta.as_ref(), expected, |model| model.delete_job(&name.into()))
     }
 
     /// The operator deletes a pod, which the admission policy of `deploy/shrink` confines.
@@ -105,12 +115,8 @@ impl Model {
     /// # Errors
     /// When it is not the one that was meant.
     pub fn remove_claim(&mut self, name: &str, expected: Expected) -> Result<Removal, Denied> {
-        let claim = self.api.claim(name).cloned();
-        let removal = expected.of_removed(claim.as_ref().map(|claim| &claim.meta))?;
-        if removal == Removal::Begun {
-            self.change(|model| model.api.delete_claim(name));
-        }
-        Ok(removal)
+        let meta = self.api.claim(name).map(|claim| claim.meta.clone());
+        self.remove(meta.as_ref(), expected, |model| model.api.delete_claim(name))
     }
 
     /// The number of instances is set by the scale subresource.

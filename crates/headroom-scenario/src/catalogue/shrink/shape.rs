@@ -11,7 +11,7 @@ use crate::{
     fixture::{PolicyFixture, ShrinkFixture, WindowFixture},
 };
 
-/// Shrink after a minute of calm, with a further instance, on a single instance too.
+/// Shrink after two minutes of calm, which a slow fill does not outlast, with a further instance, on a single instance too.
 pub(super) const SHRINKS: ShrinkFixture =
     ShrinkFixture { stabilization_minutes: 2, surge: true, allow_switchover: true };
 
