@@ -229,6 +229,7 @@ impl Model {
         self.api.insert_cluster(Cluster {
             meta: named(name),
             spec,
+            rescaled: false,
             fenced: BTreeSet::new(),
             status: ClusterStatus::default(),
         });

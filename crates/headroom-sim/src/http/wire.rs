@@ -86,6 +86,13 @@ fn cluster(cluster: &Cluster) -> Value {
         let fenced: Vec<&str> = cluster.fenced.iter().map(|name| &**name).collect();
         metadata["annotations"]["cnpg.io/fencedInstances"] = json!(json!(fenced).to_string());
     }
+    metadata["managedFields"][1] = json!({
+        "manager": if cluster.rescaled { headroom_api::FIELD_MANAGER } else { "kubectl-create" },
+        "operation": "Update", "fieldsV1": {"f:spec": {"f:instances": {}}},
+    });
+    if cluster.rescaled {
+        metadata["managedFields"][1]["subresource"] = json!("scale");
+    }
     if !spec.reconcile {
         metadata["annotations"]["cnpg.io/reconciliationLoop"] = json!("disabled");
     }

@@ -213,6 +213,8 @@ pub struct Cluster {
     pub meta: Meta,
     /// Spec.
     pub spec: ClusterSpec,
+    /// `spec.instances` was last changed through the scale subresource, which headroom alone uses here.
+    pub rescaled: bool,
     /// Annotation `cnpg.io/fencedInstances`.
     pub fenced: BTreeSet<Name>,
     /// Status.

@@ -3,7 +3,7 @@
 
 use super::{
     Model,
-    object::{Meta, PodPhase},
+    object::{Cluster, Meta, PodPhase},
 };
 
 /// What must be true of the object; what is not said is not asked for.
@@ -126,7 +126,11 @@ impl Model {
     pub fn scale(&mut self, name: &str, expected: Expected, to: u32) -> Result<(), Denied> {
         let cluster = self.api.cluster(name).cloned();
         expected.of(cluster.as_ref().map(|cluster| &cluster.meta))?;
-        self.change(|model| model.api.update_cluster(name, |cluster| cluster.spec.instances = to));
+        let edit = |cluster: &mut Cluster| {
+            cluster.rescaled |= cluster.spec.instances != to;
+            cluster.spec.instances = to;
+        };
+        self.change(|model| model.api.update_cluster(name, edit));
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::model::{
     apiserver::named,
     custom::Custom,
     draw::Subsystem,
-    object::{ClusterSpec, MIB, NEWER_IMAGE, Name, Volume, claim_name, serial_of},
+    object::{Cluster, ClusterSpec, MIB, NEWER_IMAGE, Name, Volume, claim_name, serial_of},
     postgres::Goal,
     queue::Millis,
 };
@@ -171,7 +171,7 @@ impl SimWorld {
             | Act::WalLogHints { .. }
             | Act::Reconciliation { .. } => {
                 self.model.change(|model| {
-                    model.api.update_cluster(&cluster, |cluster| edit(&mut cluster.spec, act));
+                    model.api.update_cluster(&cluster, |cluster| edit(cluster, act));
                 });
             }
             Act::StartBackup => self.model.change(|model| model.start_backup(&cluster)),
@@ -370,8 +370,10 @@ fn cluster_spec(fixture: &Fixture, data: Bytes) -> ClusterSpec {
 }
 
 /// A user's change of the Cluster.
-fn edit(spec: &mut ClusterSpec, act: &Act) {
+fn edit(cluster: &mut Cluster, act: &Act) {
+    let spec = &mut cluster.spec;
     if let Act::Scale { instances } = act {
+        cluster.rescaled &= spec.instances == *instances;
         spec.instances = *instances;
     }
     if let Act::SetClusterSize { volume, size } = act {

@@ -65,6 +65,8 @@ pub(crate) fn cluster(cluster: &Cluster, default_image: &str) -> Option<Seen> {
     Some(Seen {
         meta: named(&name.into()),
         spec: spec(cluster, default_image)?,
+        // No rule of CloudNativePG asks who scaled it.
+        rescaled: false,
         // Fencing is not served.
         fenced: BTreeSet::new(),
         status: status(cluster),
