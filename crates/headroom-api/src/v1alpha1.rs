@@ -18,5 +18,5 @@ pub use spec::{
 };
 pub use status::{
     ActionStatus, BudgetStatus, Condition, DynamicStorageStatus, GrowthStatus, InstanceSize, NextSlots,
-    NoticeStatus, StorageSizing, TablespaceStatus, UsageStatus, VolumeStatus, WindowStatus,
+    NoticeStatus, PeakStatus, StorageSizing, TablespaceStatus, UsageStatus, VolumeStatus, WindowStatus,
 };

@@ -65,6 +65,8 @@ pub struct ClusterSeen {
     pub version: Version,
     /// `spec.instances`.
     pub instances: u32,
+    /// Who set it.
+    pub scaled_by: Scaler,
     /// Volumes that its spec declares, with size and options.
     pub volumes: BTreeMap<VolumeName, VolumeSpecSeen>,
     /// Who is primary, by `status.currentPrimary` and `targetPrimary`; labels lie.
@@ -81,6 +83,18 @@ pub struct ClusterSeen {
     pub census: Census,
     /// What its spec says of replacing and promoting instances.
     pub conduct: Conduct,
+}
+
+/// Who set `spec.instances` to what it is, by `metadata.managedFields`: the API server writes it down with the value itself,
+/// so it survives what a process forgets (K: server-side apply, "Field management").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scaler {
+    /// Headroom, through the scale subresource, and nobody else since.
+    Headroom,
+    /// Somebody else, or somebody else as well.
+    Others,
+    /// Nobody is written down: somebody cleared the list.
+    Unsaid,
 }
 
 /// What CNPG counts in `status`.

@@ -9,8 +9,10 @@ use crate::{
     usage::Sample,
 };
 
+pub use calm::{Calm, Peak};
 pub use shrink::{Condemned, Course, Shrink, ShrinkSizes, Surging, TurnedBack};
 
+mod calm;
 mod shrink;
 
 /// What headroom must not forget about one Cluster.
@@ -46,9 +48,8 @@ pub struct VolumeRecord {
     /// The running growth. Lost: claims already patched raise `effective` as an external change. Old: its end is seen
     /// from the claims.
     pub growth: Option<Growth>,
-    /// Since when the volume has been too large. Lost: stabilisation starts again, which only delays a shrink. Old: as
-    /// lost, once a sample says otherwise.
-    pub calm_since: Option<Timestamp>,
+    /// The volume has been too large for a while; each part says what becomes of it when it is lost or old.
+    pub calm: Option<Calm>,
     /// Per member, what later judgements need. Lost: an old container exit may be read as new, at most one slot. Old:
     /// another claim uid makes it void, a newer sample outweighs its usage.
     pub members: BTreeMap<InstanceName, MemberRecord>,

@@ -17,7 +17,9 @@ mod storage;
 
 pub use claim::Claim;
 pub use class::Class;
-pub use cluster::{Cluster, Status as ClusterStatus, StorageConfiguration, Tablespace};
+pub use cluster::{
+    Cluster, Manager as ClusterManager, Status as ClusterStatus, StorageConfiguration, Tablespace,
+};
 pub use job::{Backup, Job};
 pub use meta::Head;
 pub use node::Node;

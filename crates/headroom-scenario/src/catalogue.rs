@@ -42,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 69] = [
+const ROWS: [Row; 70] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -94,6 +94,7 @@ const ROWS: [Row; 69] = [
     Row::Plain(shrink::marked_is_elected),
     Row::Plain(shrink::primary_lost_before_pod),
     Row::Plain(shrink::calm),
+    Row::Plain(shrink::remembered),
     gated("p0_07_failover_during_shrink", SHRINK, shrink::failover),
     gated("p0_07_primary_pod_during_shrink", SHRINK, shrink::crash),
     gated("p0_07_switchover_during_shrink", SHRINK, shrink::switchover),

@@ -7,7 +7,7 @@ use headroom_core::{
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     names::{InstanceName, TablespaceName, Uid, VolumeName},
     quantity,
-    record::{Growth, MemberRecord, VolumeRecord},
+    record::{Calm, Growth, MemberRecord, Peak, VolumeRecord},
     usage::Sample,
 };
 
@@ -16,8 +16,8 @@ use crate::{
     names::cause_from_word,
     time,
     v1alpha1::{
-        ActionStatus, DynamicStorageStatus, GrowthStatus, InstanceSize, StorageSizing, TablespaceStatus,
-        UsageStatus, VolumeStatus,
+        ActionStatus, DynamicStorageStatus, GrowthStatus, InstanceSize, PeakStatus, StorageSizing,
+        TablespaceStatus, UsageStatus, VolumeStatus,
     },
 };
 
@@ -146,6 +146,7 @@ fn volume_record(path: &str, status: &VolumeStatus) -> Result<Option<VolumeRecor
         budget: _,
         growth,
         shrink_eligible_since,
+        peak_usage,
         next_maintenance_window: _,
         notices: _,
     } = status;
@@ -170,9 +171,24 @@ fn volume_record(path: &str, status: &VolumeStatus) -> Result<Option<VolumeRecor
         effective: size(&format!("{path}: effectiveSize"), effective)?,
         ledger: Ledger { entries },
         growth: growth.as_ref().map(|growth| running(path, growth)).transpose()?,
-        calm_since: optional_time(&format!("{path}: shrinkEligibleSince"), shrink_eligible_since.as_deref())?,
+        calm: calm(path, shrink_eligible_since.as_deref(), peak_usage.as_ref())?,
         members,
     }))
+}
+
+/// A status of a version that remembered no peak has none.
+fn calm(path: &str, since: Option<&str>, peak: Option<&PeakStatus>) -> Result<Option<Calm>, Unreadable> {
+    let Some(since) = optional_time(&format!("{path}: shrinkEligibleSince"), since)? else { return Ok(None) };
+    let Some(PeakStatus { since: turned, used, used_before }) = peak else {
+        return Ok(Some(Calm::from(since)));
+    };
+    let path = format!("{path}: peakUsage");
+    let peak = Peak {
+        since: when(&format!("{path}.since"), turned)?,
+        used: size(&format!("{path}.used"), used)?,
+        before: size(&format!("{path}.usedBefore"), used_before)?,
+    };
+    Ok(Some(Calm { since, peak }))
 }
 
 fn member(path: &str, status: &InstanceSize) -> Result<Option<MemberRecord>, Unreadable> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use headroom_core::{
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     names::{InstanceName, VolumeName},
-    record::{Growth, MemberRecord, VolumeRecord},
+    record::{Calm, Growth, MemberRecord, Peak, VolumeRecord},
     report::{BudgetReport, MemberReport, Notice, VolumeReport, WalReport},
     usage::Sample,
 };
@@ -16,8 +16,8 @@ use crate::{
     prose,
     time::to_text,
     v1alpha1::{
-        ActionStatus, BudgetStatus, GrowthStatus, InstanceSize, NextSlots, NoticeStatus, UsageStatus,
-        VolumeStatus, WindowStatus,
+        ActionStatus, BudgetStatus, GrowthStatus, InstanceSize, NextSlots, NoticeStatus, PeakStatus,
+        UsageStatus, VolumeStatus, WindowStatus,
     },
 };
 
@@ -53,13 +53,18 @@ pub(super) fn render(
 }
 
 fn put_record(status: &mut VolumeStatus, record: &VolumeRecord) {
-    let VolumeRecord { effective, ledger: Ledger { entries }, growth, calm_since, members: _ } = record;
+    let VolumeRecord { effective, ledger: Ledger { entries }, growth, calm, members: _ } = record;
     let newest = entries.len().saturating_sub(ACTIONS_MAX);
     status.effective_size = Some(effective.to_string());
     status.actions = entries.iter().skip(newest).map(action).collect();
     status.last_action = status.actions.last().cloned();
     status.growth = growth.as_ref().map(running);
-    status.shrink_eligible_since = calm_since.map(to_text);
+    status.shrink_eligible_since = calm.map(|calm| to_text(calm.since));
+    status.peak_usage = calm.map(|Calm { since: _, peak: Peak { since, used, before } }| PeakStatus {
+        since: to_text(since),
+        used: used.to_string(),
+        used_before: before.to_string(),
+    });
 }
 
 fn put_report(status: &mut VolumeStatus, name: &VolumeName, report: &VolumeReport) {

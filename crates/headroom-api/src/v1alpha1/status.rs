@@ -154,6 +154,9 @@ pub struct VolumeStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub shrink_eligible_since: Option<String>,
+    /// The most that an instance has used since then; a shrink leaves room for it (record).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_usage: Option<PeakStatus>,
     /// The window that is open or opens next; absent where none is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_maintenance_window: Option<WindowStatus>,
@@ -207,6 +210,25 @@ pub struct UsageStatus {
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub available: String,
+}
+
+/// The most that an instance used, to a thirty-second, in two turns of at least `stabilization` each: what was used within
+/// the last `stabilization` is never forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PeakStatus {
+    /// When the present turn began.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
+    /// The most in the present turn.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub used: String,
+    /// The most in the turn before it.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub used_before: String,
 }
 
 /// One action: one slot.

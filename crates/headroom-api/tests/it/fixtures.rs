@@ -7,7 +7,7 @@ use headroom_core::{
     Bytes, Record, Timestamp,
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     names::{InstanceName, TablespaceName, Uid, VolumeName},
-    record::{Growth, MemberRecord, VolumeRecord},
+    record::{Calm, Growth, MemberRecord, VolumeRecord},
     usage::Sample,
 };
 use serde_json::Value;
@@ -69,7 +69,7 @@ fn of_0_1() -> Record {
             to: Bytes::gibi(14),
             canary: Some(InstanceName::from("pg-2")),
         }),
-        calm_since: None,
+        calm: None,
         members: BTreeMap::from([
             (
                 InstanceName::from("pg-1"),
@@ -83,7 +83,7 @@ fn of_0_1() -> Record {
         effective: Bytes::gibi(5),
         ledger: Ledger { entries: vec![entry(6, Cause::External, (4, 5), noon, completed(noon))] },
         growth: None,
-        calm_since: Some(at("2026-11-22T14:00:00Z")),
+        calm: Some(Calm::from(at("2026-11-22T14:00:00Z"))),
         members: BTreeMap::new(),
     };
     let name = VolumeName::Tablespace(TablespaceName::from("idx"));

@@ -8,7 +8,8 @@ use headroom_core::{
     names::{InstanceName, NodeName, TablespaceName, Text, Uid, VolumeName},
     observation::{ObstacleCause, SingleOnly, Suspension},
     record::{
-        Condemned, Course, Growth, MemberRecord, Shrink, ShrinkSizes, Surging, TurnedBack, VolumeRecord,
+        Calm, Condemned, Course, Growth, MemberRecord, Peak, Shrink, ShrinkSizes, Surging, TurnedBack,
+        VolumeRecord,
     },
     report::{
         BudgetReport, ClusterVerdict, MemberReport, Notice, Reason, ShrinkReason, State, Unhealthy,
@@ -223,19 +224,24 @@ fn member_record() -> impl Strategy<Value = MemberRecord> {
     })
 }
 
+fn calm() -> impl Strategy<Value = Calm> {
+    (time(), time(), bytes(), bytes())
+        .prop_map(|(since, turned, used, before)| Calm { since, peak: Peak { since: turned, used, before } })
+}
+
 fn volume_record() -> impl Strategy<Value = VolumeRecord> {
     (
         bytes(),
         ledger(),
         option::of(growth()),
-        option::of(time()),
+        option::of(calm()),
         btree_map(instance(), member_record(), 0..5),
     )
-        .prop_map(|(effective, ledger, growth, calm_since, members)| VolumeRecord {
+        .prop_map(|(effective, ledger, growth, calm, members)| VolumeRecord {
             effective,
             ledger,
             growth,
-            calm_since,
+            calm,
             members,
         })
 }

@@ -38,7 +38,7 @@ pub(super) fn adopt(
         return largest.map(|effective| {
             let ledger = Ledger { entries: Vec::new() };
             let members = BTreeMap::new();
-            (VolumeRecord { effective, ledger, growth: None, calm_since: None, members }, None)
+            (VolumeRecord { effective, ledger, growth: None, calm: None, members }, None)
         });
     };
     let mut record = record.clone();

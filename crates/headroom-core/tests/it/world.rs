@@ -11,7 +11,7 @@ use headroom_core::{
     names::{InstanceName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
         Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerExit, ContainerSeen, Evidence, Fenced,
-        Freshness, Growable, Mark, MemberSeen, Obstacle, ObstacleCause, PodSeen, Primary, Resizing,
+        Freshness, Growable, Mark, MemberSeen, Obstacle, ObstacleCause, PodSeen, Primary, Resizing, Scaler,
         StorageMeta, VolumeSpecSeen,
     },
     policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
@@ -265,7 +265,7 @@ impl World {
             effective: gi(10),
             ledger: Ledger { entries: Vec::new() },
             growth: None,
-            calm_since: None,
+            calm: None,
             members: BTreeMap::new(),
         })
     }
@@ -429,6 +429,7 @@ fn cluster(instances: usize) -> ClusterSeen {
         id: object("cluster"),
         version: Version::from("1"),
         instances: count,
+        scaled_by: Scaler::Others,
         volumes: BTreeMap::from([(
             VolumeName::Data,
             VolumeSpecSeen { size: Some(gi(10)), resize_in_use: true },

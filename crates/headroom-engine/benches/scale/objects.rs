@@ -10,7 +10,7 @@ use headroom_core::{
     },
     observation::{
         Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerSeen, Fenced, Growable, Mark, PodSeen,
-        Primary, Resizing, StorageMeta, VolumeSpecSeen,
+        Primary, Resizing, Scaler, StorageMeta, VolumeSpecSeen,
     },
     policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
     report::Verdict,
@@ -145,6 +145,7 @@ fn cluster(number: usize) -> Seen {
             id: ObjectId { name: key(number).name, uid: uid(2, number, 0) },
             version: Version::from("1"),
             instances: 3,
+            scaled_by: Scaler::Others,
             volumes: volumes().into_iter().map(|volume| (volume, spec.clone())).collect(),
             primary: Primary::Known(instance(number, 1)),
             phase: Text::from("Cluster in healthy state"),

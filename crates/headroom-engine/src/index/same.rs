@@ -27,6 +27,7 @@ pub(crate) fn cluster(a: &ClusterSeen, b: &ClusterSeen) -> bool {
         id,
         version: _,
         instances,
+        scaled_by,
         volumes,
         primary,
         phase,
@@ -38,6 +39,7 @@ pub(crate) fn cluster(a: &ClusterSeen, b: &ClusterSeen) -> bool {
     } = a;
     *id == b.id
         && *instances == b.instances
+        && *scaled_by == b.scaled_by
         && *volumes == b.volumes
         && *primary == b.primary
         && *phase == b.phase

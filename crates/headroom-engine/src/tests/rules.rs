@@ -92,7 +92,7 @@ pub(super) fn decide(policy: &Policy, seen: &Observation, record: &Record, now: 
         effective: largest,
         ledger: Ledger { entries: Vec::new() },
         growth: None,
-        calm_since: None,
+        calm: None,
         members: BTreeMap::new(),
     });
     let samples = claims().filter_map(|claim| {

@@ -8,7 +8,7 @@ use headroom_core::{
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
         Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerSeen, Fenced, Growable, Mark, PodSeen,
-        Primary, Resizing, StorageMeta, VolumeSpecSeen,
+        Primary, Resizing, Scaler, StorageMeta, VolumeSpecSeen,
     },
     policy::{Budget, ClusterSizeSync, EmergencyPolicy, Mode, ShrinkPolicy, Surge, VolumePolicy},
     report::Verdict,
@@ -434,6 +434,7 @@ fn cluster(name: &str, size: Bytes) -> ClusterSeen {
         id: ObjectId { name: ObjectName::from(name), uid: Uid::from(format!("cluster-{name}").as_str()) },
         version: Version::from("1"),
         instances: 1,
+        scaled_by: Scaler::Others,
         volumes: BTreeMap::from([(
             VolumeName::Data,
             VolumeSpecSeen { size: Some(size), resize_in_use: true },

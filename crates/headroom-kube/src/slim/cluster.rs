@@ -7,11 +7,59 @@ use super::{QuantityText, Wire};
 /// What headroom reads of a Cluster.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Cluster {
+    /// `metadata`, for who set what.
+    #[serde(default)]
+    pub metadata: Managed,
     /// `spec`.
     pub spec: Spec,
     /// `status`; absent for the first moments.
     #[serde(default)]
     pub status: Option<Status>,
+}
+
+/// `metadata.managedFields`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Managed {
+    /// One entry for each manager, operation and subresource.
+    #[serde(default)]
+    pub managed_fields: Vec<Manager>,
+}
+
+/// One entry of `metadata.managedFields`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manager {
+    /// Who.
+    pub manager: Option<String>,
+    /// Through which subresource.
+    pub subresource: Option<String>,
+    /// Which fields.
+    pub fields_v1: Option<Fields>,
+}
+
+/// Those of the fields that headroom asks about.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Fields {
+    /// Of `spec`.
+    #[serde(rename = "f:spec")]
+    pub spec: Option<SpecFields>,
+}
+
+/// Those of `spec` that headroom asks about.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SpecFields {
+    /// `instances`.
+    #[serde(rename = "f:instances")]
+    pub instances: Option<serde::de::IgnoredAny>,
+}
+
+impl Manager {
+    /// Whether it set `spec.instances`.
+    pub fn scales(&self) -> bool {
+        let spec = self.fields_v1.as_ref().and_then(|fields| fields.spec.as_ref());
+        spec.is_some_and(|spec| spec.instances.is_some())
+    }
 }
 
 /// `spec`.

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use headroom_core::{
     names::{ClusterKey, InstanceName, TablespaceName, Text, VolumeName},
-    observation::{Census, ClusterSeen, Conduct, Fenced, Primary, SingleOnly, Suspension, VolumeSpecSeen},
+    observation::{
+        Census, ClusterSeen, Conduct, Fenced, Primary, Scaler, SingleOnly, Suspension, VolumeSpecSeen,
+    },
 };
 use headroom_engine::{Kind, Seen};
 
 use super::{Translate, Unclear, id, own_key, version};
 use crate::{
     known::{Known, KnownCluster},
-    slim::{Cluster, ClusterStatus as Status, Head, QuantityText, StorageConfiguration},
+    slim::{
+        Cluster, ClusterManager as Manager, ClusterStatus as Status, Head, QuantityText, StorageConfiguration,
+    },
 };
 
 /// `status.targetPrimary` while an election is open.
@@ -38,6 +42,7 @@ impl Translate for Cluster {
                 id: id(head),
                 version: version(head),
                 instances: body.spec.instances,
+                scaled_by: scaler(&body),
                 volumes: volumes(&body),
                 primary: primary(current.as_deref(), target.as_deref()),
                 phase: Text::from(status.and_then(|status| status.phase.as_deref()).unwrap_or("")),
@@ -63,6 +68,22 @@ impl Translate for Cluster {
 
     fn forget(head: &Head, known: &mut Known) {
         known.drop_cluster(&own_key(head), &head.uid);
+    }
+}
+
+/// The scale subresource is used by headroom alone under its name; any other entry is somebody else's.
+fn scaler(cluster: &Cluster) -> Scaler {
+    let mut scalers = cluster.metadata.managed_fields.iter().filter(|manager| manager.scales()).peekable();
+    let ours = |manager: &Manager| {
+        manager.manager.as_deref() == Some(headroom_api::FIELD_MANAGER)
+            && manager.subresource.as_deref() == Some("scale")
+    };
+    if scalers.peek().is_none() {
+        Scaler::Unsaid
+    } else if scalers.all(ours) {
+        Scaler::Headroom
+    } else {
+        Scaler::Others
     }
 }
 

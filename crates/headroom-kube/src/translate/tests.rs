@@ -3,7 +3,7 @@ use headroom_core::{
     names::{InstanceName, NodeName, VolumeName},
     observation::{
         ClaimPhase, ClaimSeen, ClusterSeen, ContainerExit, ContainerSeen, Fenced, PodSeen, Primary,
-        ResizeStep, SingleOnly, Suspension, VolumeSpecSeen,
+        ResizeStep, Scaler, SingleOnly, Suspension, VolumeSpecSeen,
     },
 };
 use headroom_engine::StorageSeen;
@@ -104,6 +104,29 @@ fn every_declared_volume_is_seen() {
     let names: Vec<String> = seen.volumes.keys().map(ToString::to_string).collect();
     assert_eq!(names, ["data", "tablespace/bare", "tablespace/idx", "wal"]);
     assert_eq!((seen.instances, seen.ready_instances, seen.phase.as_str()), (2, 0, ""));
+}
+
+#[test]
+fn who_set_the_number_of_instances_is_what_the_api_server_wrote_down() {
+    let entry = |manager: &str, subresource: Option<&str>, spec: Value| {
+        json!({"manager": manager, "operation": "Update", "subresource": subresource, "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": spec}})
+    };
+    let count = || json!({"f:instances": {}, "f:storage": {".": {}}});
+    let ours = || entry("headroom", Some("scale"), count());
+    let seen = |entries: &[Value]| {
+        let metadata = json!({"name": "pg", "namespace": "ns", "managedFields": entries});
+        let object = json!({"metadata": metadata, "spec": {"instances": 2}});
+        let Seen::Cluster(_, cluster) = understood::<Cluster>(&object) else { panic!("not the Cluster") };
+        cluster.scaled_by
+    };
+    let elsewhere = entry("kubectl-edit", None, json!({"f:storage": {}}));
+    assert_eq!(seen(&[elsewhere.clone(), ours()]), Scaler::Headroom);
+    assert_eq!(seen(&[entry("argocd", None, count()), ours()]), Scaler::Others, "it applied the same number");
+    assert_eq!(seen(&[entry("kubectl", Some("scale"), count())]), Scaler::Others);
+    assert_eq!(seen(&[entry("headroom", None, count())]), Scaler::Others, "a person who takes our name");
+    assert_eq!(seen(&[elsewhere]), Scaler::Unsaid);
+    assert_eq!(seen(&[]), Scaler::Unsaid);
 }
 
 #[test]

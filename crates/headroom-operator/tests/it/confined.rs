@@ -1,8 +1,13 @@
 //! What the rights of `deploy/shrink` let the account do, and what the admission policies keep of it.
 
+use headroom_core::observation::Scaler;
+use headroom_engine::{Request, Response, Seen};
 use serde_json::{Value, json};
 
-use crate::tier::{ACCOUNT, Tier, World, manifest, place, tier};
+use crate::{
+    refusals::{NOW, executor, key},
+    tier::{ACCOUNT, Tier, World, manifest, place, tier},
+};
 
 /// A world in whose namespace, and nowhere else, the account may shrink; and that account.
 async fn shrinking(tier: &Tier) -> (World, Tier) {
@@ -164,4 +169,56 @@ async fn only_a_job_that_makes_a_further_instance_may_be_deleted() {
         tier.create(&world.path("jobs", ""), &job).await;
         deleted(&world, &account, ("jobs", name), wanted).await;
     }
+}
+
+/// Who set the number of instances, as the executor reads it.
+async fn scaler(world: &World) -> Scaler {
+    let request = Request::ReadCluster(key(world));
+    let Response::Read(seen) = executor(&world.tier).await.execute(&request, NOW).await else {
+        panic!("not read")
+    };
+    let cluster = seen.into_iter().find_map(|seen| match seen {
+        Seen::Cluster(_, cluster) => Some(cluster.scaled_by),
+        Seen::Storage(_) | Seen::Claim { .. } | Seen::Pod(..) | Seen::Class { .. } => None,
+    });
+    cluster.expect("a Cluster")
+}
+
+#[tokio::test]
+async fn who_set_the_number_of_instances_is_known_from_the_api_server() {
+    let Some(tier) = tier().await else { return };
+    let (world, account) = shrinking(&tier).await;
+    world.storage(json!({"limit": "5Gi"})).await;
+    let cluster = world.path("clusters", "pg");
+    let count = |count: u32| json!({"spec": {"instances": count}});
+    assert_eq!(scaler(&world).await, Scaler::Others, "who made it");
+    let scale = cluster.clone() + "/scale?fieldManager=headroom";
+    let body = json!({"spec": {"replicas": 2}});
+    // Rights take a moment to hold.
+    let mut code = 0;
+    for _ in 0..100 {
+        code = account.call("PATCH", &scale, "application/merge-patch+json", &body).await.0;
+        if code == 200 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert_eq!(code, 200);
+    assert_eq!(scaler(&world).await, Scaler::Headroom);
+    tier.patch(&cluster, &count(2)).await;
+    tier.patch(&cluster, &json!({"metadata": {"labels": {"team": "a"}}})).await;
+    assert_eq!(scaler(&world).await, Scaler::Headroom, "nobody changed the number");
+    let applied = json!({"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "spec": {"instances": 2}});
+    tier.apply(&cluster, &applied).await;
+    assert_eq!(scaler(&world).await, Scaler::Others, "somebody wants the very number");
+    assert_eq!(
+        account
+            .call("PATCH", &scale, "application/merge-patch+json", &json!({"spec": {"replicas": 3}}))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(scaler(&world).await, Scaler::Headroom, "what was applied is not the applier's any more");
+    tier.patch(&cluster, &count(4)).await;
+    assert_eq!(scaler(&world).await, Scaler::Others);
 }

@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 use crate::tier::{ACCOUNT, OPERATORS, Tier, World, tier};
 
 /// The executor as the operator uses it.
-async fn executor(tier: &Tier) -> Executor {
+pub(crate) async fn executor(tier: &Tier) -> Executor {
     let config = tier.config_as(ACCOUNT).await;
     let instances = connect::instance_client().expect("a client");
     Executor::new(connect::api_client(config).expect("a client"), WalClient::new(instances), Shared::new())
 }
 
-fn key(world: &World) -> ClusterKey {
+pub(crate) fn key(world: &World) -> ClusterKey {
     ClusterKey { namespace: ObjectName::from(world.namespace.as_str()), name: ObjectName::from("pg") }
 }
 
-const NOW: Timestamp = Timestamp::from_unix(1_795_420_800);
+pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_795_420_800);
 
 /// A growth of the claim `pg-1` from what it requests now.
 async fn growth(world: &World, to: Bytes) -> Resize {

@@ -60,7 +60,7 @@ async fn wrong_input_is_named_and_holds_up_nobody_else() {
     let window = json!({"schedule": "0 0 3 * * *", "duration": "2h", "timeZone": "Europe/Roma"});
     zone.storage(json!({"limit": "5Gi", "maintenanceWindow": window})).await;
     let malformed = World::new(&tier, "api-tier").await;
-    tier.patch(&malformed.path("clusters", "pg"), &json!({"spec": {"instances": "three"}})).await;
+    tier.patch(&malformed.path("clusters", "pg"), &json!({"spec": {"minSyncReplicas": "three"}})).await;
     malformed.storage(limit()).await;
     let fixed = World::new(&tier, "api-tier-fixed").await;
     fixed.storage(limit()).await;
@@ -87,7 +87,7 @@ async fn wrong_input_is_named_and_holds_up_nobody_else() {
         untouched(world).await;
     }
     // What was wrong is put right, and work goes on.
-    tier.patch(&malformed.path("clusters", "pg"), &json!({"spec": {"instances": 1}})).await;
+    tier.patch(&malformed.path("clusters", "pg"), &json!({"spec": {"minSyncReplicas": 0}})).await;
     tier.until(&malformed.path("persistentvolumeclaims", "pg-1"), "the cured one is served", grown).await;
     operator.stop().await;
 }

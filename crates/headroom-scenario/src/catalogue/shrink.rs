@@ -4,6 +4,7 @@ mod copies;
 mod guarded;
 mod month;
 mod nodes;
+mod peak;
 mod plain;
 mod shape;
 mod struck;
@@ -16,6 +17,7 @@ pub(super) use copies::{
 pub(super) use guarded::{disruptions_forbidden, old_primary_broken, without_hints};
 pub(super) use month::calm;
 pub(super) use nodes::{backed_up, cordoned, drained};
+pub(super) use peak::remembered;
 pub(super) use plain::{again, plain, without_surge};
 pub(super) use struck::{
     crash, failover, fewer, killed, lowered, more, raised, reconciliation_off, reverted, switchover,

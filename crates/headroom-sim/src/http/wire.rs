@@ -1,6 +1,6 @@
 //! The model's objects as JSON, field by field what Kubernetes and CNPG 1.30 put on the wire (experiments G4, G11).
 
-use headroom_api::{FINALIZER, time::to_text};
+use headroom_api::{FIELD_MANAGER, FINALIZER, time::to_text};
 use serde_json::{Map, Value, json};
 
 use super::resource::Resource;
@@ -86,13 +86,7 @@ fn cluster(cluster: &Cluster) -> Value {
         let fenced: Vec<&str> = cluster.fenced.iter().map(|name| &**name).collect();
         metadata["annotations"]["cnpg.io/fencedInstances"] = json!(json!(fenced).to_string());
     }
-    metadata["managedFields"][1] = json!({
-        "manager": if cluster.rescaled { headroom_api::FIELD_MANAGER } else { "kubectl-create" },
-        "operation": "Update", "fieldsV1": {"f:spec": {"f:instances": {}}},
-    });
-    if cluster.rescaled {
-        metadata["managedFields"][1]["subresource"] = json!("scale");
-    }
+    metadata["managedFields"] = json!([metadata["managedFields"][0], scaler(cluster)]);
     if !spec.reconcile {
         metadata["annotations"]["cnpg.io/reconciliationLoop"] = json!("disabled");
     }
@@ -100,6 +94,16 @@ fn cluster(cluster: &Cluster) -> Value {
         "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": metadata, "spec": shown,
         "status": cluster_status(cluster),
     })
+}
+
+/// Who set the number of instances.
+fn scaler(cluster: &Cluster) -> Value {
+    let fields = json!({"f:spec": {"f:instances": {}}});
+    if cluster.rescaled {
+        json!({"manager": FIELD_MANAGER, "operation": "Update", "subresource": "scale", "fieldsV1": fields})
+    } else {
+        json!({"manager": "kubectl-create", "operation": "Update", "fieldsV1": fields})
+    }
 }
 
 /// What a shrink looks at in the spec; CNPG's defaults are written into it, as its webhook does.

@@ -7,7 +7,7 @@ use headroom_core::{
     names::{ClusterKey, InstanceName, NodeName, ObjectId, ObjectName, Text, Uid, Version, VolumeName},
     observation::{
         Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerExit, ContainerSeen, Fenced, Growable,
-        Mark, PodSeen, Primary, ResizeStep, Resizing, SingleOnly, Suspension, VolumeSpecSeen,
+        Mark, PodSeen, Primary, ResizeStep, Resizing, Scaler, SingleOnly, Suspension, VolumeSpecSeen,
     },
     usage::Sample,
 };
@@ -137,6 +137,7 @@ pub(super) fn cluster(cluster: &Cluster) -> Seen {
         id: id(&cluster.meta),
         version: version(cluster.meta.version),
         instances: cluster.spec.instances,
+        scaled_by: if cluster.rescaled { Scaler::Headroom } else { Scaler::Others },
         volumes: volumes.collect::<BTreeMap<_, _>>(),
         primary,
         phase: Text::from(status.phase.unwrap_or("")),

@@ -129,7 +129,7 @@ fn start(
         sizes.insert((*name).clone(), ShrinkSizes { from, to });
         let cause = Cause::Shrink;
         volume.ledger.entries.push(LedgerEntry { id, cause, from, to, started, outcome: Outcome::Running });
-        volume.calm_since = None;
+        volume.calm = None;
     }
     let originals: BTreeMap<InstanceName, Uid> = scene
         .seen

@@ -7,7 +7,7 @@ use crate::{
     decision::Need,
     ledger::Outcome,
     names::{InstanceName, VolumeName},
-    observation::{Mark, MemberSeen, PodSeen, Primary},
+    observation::{Mark, MemberSeen, PodSeen, Primary, Scaler},
     record::{Condemned, Course, Shrink, Surging, TurnedBack},
     witness::PROVES_FOR,
 };
@@ -45,14 +45,15 @@ enum Over {
     Perhaps,
 }
 
-/// `spec.instances`: ours where we set it, somebody else's where it is neither.
+/// `spec.instances`: one more than declared is ours unless somebody else set it; what is neither is somebody else's.
 fn count(scene: &Scene<'_>, shrink: &mut Shrink) {
     let instances = scene.seen.cluster.instances;
     let surged = shrink.declared.saturating_add(1);
     let changed = shrink.generation != scene.policy.generation;
     shrink.generation = scene.policy.generation;
-    let theirs = instances != shrink.declared && (instances != surged || shrink.surge == Surging::No);
-    if theirs {
+    let ours =
+        instances == surged && shrink.surge != Surging::No && scene.seen.cluster.scaled_by != Scaler::Others;
+    if instances != shrink.declared && !ours {
         shrink.declared = instances;
         if shrink.surge != Surging::No {
             shrink.surge = Surging::Wanted;

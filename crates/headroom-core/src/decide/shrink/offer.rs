@@ -6,6 +6,7 @@ use crate::{
     names::InstanceName,
     observation::{ClaimSeen, MemberSeen},
     policy::ShrinkPolicy,
+    record::Calm,
     usage::{Sample, Samples, share},
 };
 
@@ -72,7 +73,18 @@ pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], run
     let unmeasured = draft.holds_wal() && pace.is_none();
     let pressed = draft.alarmed(members).any(|(member, _)| member.capacity >= draft.whole());
     let unknown = members.iter().find(|member| member.current.is_none()).map(|member| member.name.clone());
-    Look { offer: offer(draft, members, needed, runs), needed, unknown, unmeasured, short, pressed }
+    let offer = offer(draft, members, needed, runs);
+    keep_peak(draft, members);
+    Look { offer, needed, unknown, unmeasured, short, pressed }
+}
+
+/// What the fullest member uses is taken in while the volume is too large, also while nothing may be offered.
+fn keep_peak(draft: &mut Draft<'_>, members: &[Member<'_>]) {
+    let samples = members.iter().flat_map(|member| member.samples.iter());
+    let (stabilization, now) = (draft.policy.shrink.stabilization, draft.now);
+    if let (Some(calm), Some(used)) = (&mut draft.record.calm, samples.map(|it| share::used(*it)).max()) {
+        calm.peak.take(used, stabilization, now);
+    }
 }
 
 /// Keeps since when the volume has been too large, and offers a shrink once that has lasted. `None`: nothing to offer.
@@ -80,7 +92,7 @@ fn offer(draft: &mut Draft<'_>, members: &[Member<'_>], wanted: Option<Bytes>, r
     let rules = draft.policy.shrink;
     let grows = draft.record.growth.is_some() || !draft.alarms.is_empty();
     if !rules.enabled || grows || runs {
-        draft.record.calm_since = None;
+        draft.record.calm = None;
         return None;
     }
     if draft.blocked || draft.wanted.is_some() {
@@ -91,39 +103,38 @@ fn offer(draft: &mut Draft<'_>, members: &[Member<'_>], wanted: Option<Bytes>, r
         members.iter().filter_map(|member| member.current).all(|sample| !share::free_below(sample, share))
     };
     if !free_above(CLOSE_POINTS) {
-        draft.record.calm_since = None;
+        draft.record.calm = None;
         return None;
     }
     // Of a member that is not known nothing follows, neither way.
     let to = wanted?;
     let from = draft.record.effective;
     let worth = saves_enough(rules, draft.policy.limit, from, to);
-    if draft.record.calm_since.is_none() {
-        if !(worth && free_above(ROOMY_POINTS)) {
-            return None;
-        }
-        draft.record.calm_since = Some(draft.now);
+    let known = draft.record.calm;
+    if known.is_none() && !(worth && free_above(ROOMY_POINTS)) {
+        return None;
     }
+    let mut calm = known.unwrap_or(Calm::from(draft.now));
     // A clock that was set back must not make it wait for the difference.
-    if draft.record.calm_since.is_some_and(|since| since > draft.now) {
-        draft.record.calm_since = Some(draft.now);
-    }
-    let due = draft.record.calm_since?.plus(rules.stabilization);
+    calm.since = calm.since.min(draft.now);
+    draft.record.calm = Some(calm);
+    let due = calm.since.plus(rules.stabilization);
     draft.edge([due]);
     (worth && due <= draft.now).then_some(Offer { from, to })
 }
 
-/// The size that every claim of the volume needs: the most that any member used in the samples that are kept, what else is
-/// `expected`, the buffer and ten points; in device bytes, in whole units, not below the floor. `None`: the usage of a
+/// The size that every claim of the volume needs: the most that any member used in the samples that are kept and at the peak
+/// that is remembered, what else is `expected`, the buffer and ten points; in device bytes, in whole units, not below the floor. `None`: the usage of a
 /// member is not known.
 fn wanted(draft: &Draft<'_>, members: &[Member<'_>], expected: Bytes) -> Option<Bytes> {
     let mut size = draft.bounds.low;
     if members.is_empty() {
         return None;
     }
+    let peak = draft.record.calm.map_or(Bytes::ZERO, |calm| calm.peak.most());
     for member in members {
         let current = member.current?;
-        let most = member.samples.iter().map(|sample| share::used(*sample)).max()?;
+        let most = member.samples.iter().map(|sample| share::used(*sample)).max()?.max(peak);
         size = size.max(device(draft, member, current, most.plus(expected)));
     }
     Some(size.rounded_up_to(draft.policy.unit))

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use headroom_core::{
-    Span, Timestamp,
+    Bytes, Record, Span, Timestamp,
     names::VolumeName,
     observation::{Fenced, Mark, Primary, SingleOnly},
     policy::{Mode, Surge},
+    record::Calm,
     report::{Notice, Reason, ShrinkReason, State, Unhealthy},
     window::Windows,
 };
@@ -137,10 +138,10 @@ fn content(change: impl FnOnce(&mut World)) {
 #[test]
 fn a_volume_must_have_been_far_too_large_for_long_enough() {
     content(|world| world.rules().shrink.enabled = false);
-    content(|world| world.volume_record().calm_since = None);
+    content(|world| world.volume_record().calm = None);
     content(|world| {
         let ago = world.now.minus(Span::hours(23));
-        world.volume_record().calm_since = Some(ago);
+        world.volume_record().calm = Some(Calm::from(ago));
     });
     // 36 percent free: less than the buffer and 20 points, more than the buffer and 15.
     content(|world| world.set_used_all(64));
@@ -153,20 +154,67 @@ fn a_volume_must_have_been_far_too_large_for_long_enough() {
 #[test]
 fn being_too_large_is_remembered_with_hysteresis() {
     let mut world = large(3);
-    let since = world.volume_record().calm_since;
+    let since = |world: &mut World| world.volume_record().calm.map(|calm| calm.since);
+    let first = since(&mut world);
     world.set_used_all(64);
     session(&mut world);
-    assert_eq!(world.volume_record().calm_since, since, "between the two shares nothing changes");
+    assert_eq!(since(&mut world), first, "between the two shares nothing changes");
     world.set_used_all(66);
     session(&mut world);
-    assert_eq!(world.volume_record().calm_since, None, "too close to the buffer");
+    assert_eq!(since(&mut world), None, "too close to the buffer");
     world.set_used_all(61);
     session(&mut world);
-    assert_eq!(world.volume_record().calm_since, None, "not far enough from it");
+    assert_eq!(since(&mut world), None, "not far enough from it");
     world.set_used_all(50);
     session(&mut world);
     let now = world.now;
-    assert_eq!(world.volume_record().calm_since, Some(now));
+    assert_eq!(since(&mut world), Some(now));
+}
+
+/// The size that a shrink would lead to, were its time come: half an hour later each time, with this share used.
+fn offered(world: &mut World, half_hours: u32, used: u64) -> Option<Bytes> {
+    let mut told = None;
+    for _ in 0..half_hours {
+        world.advance(Span::minutes(30));
+        world.set_used_all(used);
+        let decision = world.decide();
+        world.record = decision.record;
+        told = decision.report.volumes[&VolumeName::Data].target;
+    }
+    told
+}
+
+#[test]
+fn a_peak_has_room_for_as_long_as_the_stabilisation_and_is_forgotten_after_twice_that() {
+    let mut world = large(3);
+    world.policy.mode = Mode::Advise;
+    assert_eq!(offered(&mut world, 1, 10), Some(gi(15)));
+    assert_eq!(offered(&mut world, 2, 55), Some(gi(79)), "55Gi are 70 percent of 79Gi");
+    assert_eq!(offered(&mut world, 47, 10), Some(gi(79)), "a day later");
+    assert_eq!(offered(&mut world, 49, 10), Some(gi(15)), "two days later");
+}
+
+#[test]
+fn a_peak_is_written_when_it_rises_and_not_while_usage_stays_as_it_is() {
+    let mut world = large(3);
+    world.policy.mode = Mode::Advise;
+    let mut writes = |used: u64, half_hours: u32| {
+        (0..half_hours)
+            .filter(|_| {
+                let before = world.record.clone();
+                offered(&mut world, 1, used);
+                // What was used is written with its class; that is another matter.
+                let calm = |record: &Record| record.volumes[&VolumeName::Data].calm;
+                calm(&before) != calm(&world.record)
+            })
+            .count()
+    };
+    assert_eq!(writes(10, 96), 1, "two days without a change");
+    assert_eq!(writes(50, 1), 1);
+    assert_eq!(writes(51, 96), 0, "less than a thirty-second more");
+    assert_eq!(writes(10, 192), 2, "it goes down: the turn ends, and once more when it is over");
+    world.now = world.now.minus(Span::hours(200));
+    assert_eq!(world.decide().record.volumes[&VolumeName::Data].calm.unwrap().peak.since, world.now);
 }
 
 #[test]

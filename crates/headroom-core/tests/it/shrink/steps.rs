@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use headroom_core::{
     Action, Percent, Span,
     names::VolumeName,
-    observation::{ClaimSeen, Freshness, Mark, Obstacle, ObstacleCause, Primary, SingleOnly},
+    observation::{ClaimSeen, Freshness, Mark, Obstacle, ObstacleCause, Primary, Scaler, SingleOnly},
     policy::{Mode, Surge},
     record::{Course, TurnedBack},
     report::{Reason, ShrinkReason, State},
@@ -285,6 +285,28 @@ fn a_surge_that_somebody_reverts_is_not_fought() {
     world.assert_says(State::PendingShrink, &Reason::Shrink(reverted));
     world.policy.generation += 1;
     assert_eq!(session(&mut world), ["instances 3"], "a change of the spec tries again");
+}
+
+/// A shrink of two is recorded, its surge is not sent yet, and `spec.instances` is three. The next step, and what is declared.
+fn raised_before_the_surge(by: Scaler) -> (Vec<String>, u32) {
+    let mut world = large(2);
+    world.seen.freshness = Freshness::Quorum { read_at: world.now };
+    world.record = world.decide().record;
+    world.seen.cluster.instances = 3;
+    world.seen.cluster.scaled_by = by;
+    cnpg_works(&mut world, &mut 0);
+    assert_eq!(session(&mut world), ["raise pg-3 to 15Gi"]);
+    cnpg_works(&mut world, &mut 0);
+    let done = session(&mut world);
+    (done, world.record.shrink.as_ref().unwrap().declared)
+}
+
+#[test]
+fn one_instance_more_is_a_wish_where_somebody_else_set_it_and_the_surge_where_we_did() {
+    let ours = vec!["destroy pg-2".to_owned()];
+    assert_eq!(raised_before_the_surge(Scaler::Headroom), (ours.clone(), 2));
+    assert_eq!(raised_before_the_surge(Scaler::Unsaid), (ours, 2), "the number alone tells");
+    assert_eq!(raised_before_the_surge(Scaler::Others), (vec!["instances 4".to_owned()], 3));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use headroom_core::{
     decision::Need,
     names::{InstanceName, VolumeName},
     observation::{
-        BudgetSeen, Census, Freshness, JobSeen, Mark, Primary, ReplicationSeen, Survey, SurveySeen,
+        BudgetSeen, Census, Freshness, JobSeen, Mark, Primary, ReplicationSeen, Scaler, Survey, SurveySeen,
     },
+    record::Calm,
 };
 
 use crate::world::{World, gi, instance, object};
@@ -26,7 +27,7 @@ pub(crate) fn large(instances: usize) -> World {
     world.seen.evidence.steady_since = Some(world.now.minus(Span::minutes(10)));
     survey(&mut world);
     let ago = world.now.minus(Span::hours(25));
-    world.volume_record().calm_since = Some(ago);
+    world.volume_record().calm = Some(Calm::from(ago));
     world
 }
 
@@ -107,7 +108,10 @@ pub(crate) fn apply(world: &mut World, action: &Action) {
         Action::Withdraw(withdraw) => mark(world, &withdraw.instance, Mark::None),
         Action::Destroy(destroy) => mark(world, destroy.instance(), Mark::Ours),
         Action::Promote(promote) => world.seen.cluster.primary = Primary::Known(promote.to().clone()),
-        Action::SetInstances(set) => world.seen.cluster.instances = *set.to(),
+        Action::SetInstances(set) => {
+            world.seen.cluster.instances = *set.to();
+            world.seen.cluster.scaled_by = Scaler::Headroom;
+        }
         Action::DeleteJob(delete) => facts(world).jobs.retain(|job| job.instance != *delete.instance()),
         Action::DeletePod(delete) => world.seen.members.get_mut(delete.instance()).unwrap().pod = None,
         Action::DiscardClaim(discard) => {

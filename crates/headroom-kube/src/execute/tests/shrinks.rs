@@ -9,7 +9,7 @@ use headroom_core::{
     names::{InstanceName, ObjectId, Text, Uid, Version, VolumeName},
     observation::{
         Census, ClaimPhase, ClaimSeen, ClusterSeen, Conduct, ContainerSeen, Evidence, Fenced, Freshness,
-        Growable, JobSeen, Mark, MemberSeen, PodSeen, Primary, Resizing, StorageMeta,
+        Growable, JobSeen, Mark, MemberSeen, PodSeen, Primary, Resizing, Scaler, StorageMeta,
     },
     record::{Condemned, Course, Shrink, Surging},
 };
@@ -77,6 +77,7 @@ fn seen() -> Observation {
             id: id("pg", "cluster-uid"),
             version: Version::from("5"),
             instances: 2,
+            scaled_by: Scaler::Others,
             volumes: BTreeMap::new(),
             primary: Primary::Known("pg-1".into()),
             phase: Text::from("Cluster in healthy state"),

@@ -41,7 +41,8 @@ pub(super) fn large_with(write: Step, act: Option<Act>) -> Vec<Step> {
     filled(write, act, 15)
 }
 
-fn filled(write: Step, act: Option<Act>, used_percent: u8) -> Vec<Step> {
+/// The same with this share filled.
+pub(super) fn filled(write: Step, act: Option<Act>, used_percent: u8) -> Vec<Step> {
     let mut script = vec![
         write,
         Step::Do(Act::PatchClaim { who: Who::Primary, volume: VolumeName::Data, to: GI_4 }),
