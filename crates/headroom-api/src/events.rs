@@ -3,8 +3,9 @@
 use headroom_core::{
     Bytes,
     ledger::Cause,
-    names::{InstanceName, VolumeName},
-    report::{Reason, State},
+    names::{InstanceName, Text, VolumeName},
+    observation::ObstacleCause,
+    report::{InTheWay, Reason, State},
 };
 
 use crate::{
@@ -100,6 +101,16 @@ pub fn state_entered(volume: &VolumeName, state: State, reason: &Reason) -> Even
 /// The second opinion refused the plan.
 pub fn plan_refused(codes: &[&str]) -> EventText {
     text(EventKind::Warning, ReasonName::PlanRefused, prose::plan_refused(codes))
+}
+
+/// CloudNativePG makes no pod for the primary, because something else comes first.
+pub fn trapped(primary: &InstanceName, by: &InTheWay) -> EventText {
+    text(EventKind::Warning, ReasonName::from(by), prose::trapped(primary, by))
+}
+
+/// The API server refuses what has to be done to something else than a claim.
+pub fn denied(cause: ObstacleCause, words: &Text) -> EventText {
+    text(EventKind::Warning, ReasonName::from(cause), prose::refused(cause, words))
 }
 
 /// A session used up its allowance of requests.

@@ -3,7 +3,7 @@
 use headroom_core::{
     ledger::Cause,
     observation::{ObstacleCause, Suspension},
-    report::{Notice, Reason, ShrinkReason, State},
+    report::{InTheWay, Notice, Reason, ShrinkReason, State},
 };
 
 macro_rules! words {
@@ -200,6 +200,8 @@ words!(
         ShrinkTurnedBack => "ShrinkTurnedBack",
         /// CNPG waits for a Job that waits for the primary, whose pod is gone.
         JoinTrapped => "JoinTrapped",
+        /// CNPG waits for a pod that no node takes, and the primary's is gone.
+        PodTrapped => "PodTrapped",
         /// The second opinion refused the plan.
         PlanRefused => "PlanRefused",
         /// Nothing is known yet.
@@ -214,6 +216,8 @@ words!(
         MemberNeedsRebuild => "MemberNeedsRebuild",
         /// The Cluster's spec size is too small for new replicas.
         ClusterSizeBehind => "ClusterSizeBehind",
+        /// The Cluster's spec size keeps a volume from shrinking.
+        ClusterSizeIsFloor => "ClusterSizeIsFloor",
         /// Archiving fails.
         ArchiverFailing => "ArchiverFailing",
         /// A replication slot retains WAL.
@@ -362,6 +366,15 @@ impl From<ObstacleCause> for ReasonName {
     }
 }
 
+impl From<&InTheWay> for ReasonName {
+    fn from(by: &InTheWay) -> Self {
+        match by {
+            InTheWay::Join(_) => Self::JoinTrapped,
+            InTheWay::PendingPod(_) => Self::PodTrapped,
+        }
+    }
+}
+
 impl From<Suspension> for ReasonName {
     fn from(suspension: Suspension) -> Self {
         match suspension {
@@ -378,6 +391,7 @@ impl From<&Notice> for ReasonName {
             Notice::ShrinkPlan { .. } => Self::ShrinkPlan,
             Notice::MemberNeedsRebuild(_) => Self::MemberNeedsRebuild,
             Notice::ClusterSizeBehind { .. } => Self::ClusterSizeBehind,
+            Notice::ClusterSizeIsFloor { .. } => Self::ClusterSizeIsFloor,
             Notice::ArchiverFailing { .. } => Self::ArchiverFailing,
             Notice::SlotRetainsWal { .. } => Self::SlotRetainsWal,
             Notice::MemberWithoutUsage(_) => Self::MemberWithoutUsage,

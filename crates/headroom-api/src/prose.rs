@@ -13,7 +13,7 @@ use headroom_core::{
     ledger::Cause,
     names::{InstanceName, Text, VolumeName},
     observation::{ObstacleCause, Suspension},
-    report::{Notice, Reason, State, VolumeReport, WalReport},
+    report::{InTheWay, Notice, Reason, State, VolumeReport, WalReport},
 };
 
 use crate::time::to_text;
@@ -112,6 +112,11 @@ pub fn notice(notice: &Notice) -> String {
             "the Cluster's spec says {cluster_size}, which is less than its claims have: a new replica starts at that \
              size until headroom raises its claim; syncClusterSize: Follow (with which nothing shrinks any more), or \
              a larger size in the Cluster's spec, avoids that"
+        ),
+        Notice::ClusterSizeIsFloor { cluster_size } => format!(
+            "the volume is far larger than what it holds, but no shrink goes below the Cluster's own size, \
+             {cluster_size}, which CloudNativePG does not let anybody lower: only a new Cluster restored from a \
+             backup can be smaller; without syncClusterSize: Follow its size does not rise with each growth"
         ),
         Notice::ArchiverFailing { since } => format!(
             "WAL archiving has been failing since {} and WAL piles up: repair the archive; growth only buys time",
@@ -223,15 +228,24 @@ pub fn plan_refused(codes: &[&str]) -> String {
     )
 }
 
-/// The join trap, and the way out of it.
-pub fn join_trapped(primary: &InstanceName, joining: &InstanceName) -> String {
-    format!(
-        "outage: the pod of the primary {primary} is gone, CloudNativePG recreates no pod before the Job that makes \
-         {joining} has ended, and that Job waits for the primary. Delete the Job, which holds no data: `kubectl delete job \
-         {joining}-join` (`kubectl get jobs` shows another name where replicas come from snapshots); CloudNativePG then \
-         brings the primary back. If it makes no Job again, delete the claims of {joining} as well, `{joining}` last: no \
-         instance ever ran on them. headroom did not ask for this instance and touches nothing"
-    )
+/// CloudNativePG makes no pod for the primary, because something else comes first.
+pub fn trapped(primary: &InstanceName, by: &InTheWay) -> String {
+    match by {
+        InTheWay::Join(joining) => format!(
+            "outage: the pod of the primary {primary} is gone, CloudNativePG recreates no pod before the Job that makes \
+             {joining} has ended, and that Job waits for the primary. Delete the Job, which holds no data: `kubectl \
+             delete job {joining}-join` (`kubectl get jobs` shows another name where replicas come from snapshots); \
+             CloudNativePG then brings the primary back. If it makes no Job again, delete the claims of {joining} as \
+             well, `{joining}` last: no instance ever ran on them. headroom did not ask for this instance and touches \
+             nothing"
+        ),
+        InTheWay::PendingPod(pending) => format!(
+            "outage: the pod of the primary {primary} is gone, and CloudNativePG recreates no pod while the one of \
+             {pending} is Pending, which no node takes. Give it a node (`kubectl describe pod {pending}` says what is \
+             missing), or delete it, in which nothing runs: `kubectl delete pod {pending}`; CloudNativePG then makes \
+             the primary's first. No shrink runs, so headroom touches nothing"
+        ),
+    }
 }
 
 /// The API server refuses what has to be done to the Cluster, a pod, a Job or our own object.

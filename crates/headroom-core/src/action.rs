@@ -35,6 +35,24 @@ pub enum Action {
     DiscardClaim(DiscardClaim),
 }
 
+impl Action {
+    /// The object that it changes or deletes.
+    pub fn object(&self) -> &ObjectId {
+        match self {
+            Self::Resize(resize) => &resize.claim,
+            Self::RaiseClusterSizes(raise) => &raise.cluster,
+            Self::AddFinalizer(storage, _) | Self::RemoveFinalizer(storage, _) => storage,
+            Self::Withdraw(withdraw) => &withdraw.pod,
+            Self::Destroy(destroy) => destroy.pod(),
+            Self::Promote(promote) => promote.cluster(),
+            Self::SetInstances(set) => set.cluster(),
+            Self::DeleteJob(delete) => delete.job(),
+            Self::DeletePod(delete) => delete.pod(),
+            Self::DiscardClaim(discard) => discard.claim(),
+        }
+    }
+}
+
 /// Take the annotation off a pod that headroom has put on, with uid and version as preconditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdraw {

@@ -89,11 +89,11 @@ pub struct ClusterSeen {
 /// so it survives what a process forgets (K: server-side apply, "Field management").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scaler {
-    /// Headroom, through the scale subresource, and nobody else since.
+    /// Headroom, through the scale subresource. Who sets the same number again does not change that.
     Headroom,
-    /// Somebody else, or somebody else as well.
+    /// Somebody else.
     Others,
-    /// Nobody is written down: somebody cleared the list.
+    /// It is not written down, or not any more.
     Unsaid,
 }
 

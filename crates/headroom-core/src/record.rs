@@ -36,6 +36,19 @@ impl Record {
     pub const fn empty() -> Self {
         Self { sequence: 0, volumes: BTreeMap::new(), shrink: None, shrunk_at: None }
     }
+
+    /// Whether they differ in remembered peaks at most: these are no intent, and nothing needs to wait until they are
+    /// written.
+    pub fn intends_as(&self, other: &Self) -> bool {
+        let without_peaks = |record: &Self| {
+            let mut record = record.clone();
+            for calm in record.volumes.values_mut().filter_map(|volume| volume.calm.as_mut()) {
+                *calm = Calm::from(calm.since);
+            }
+            record
+        };
+        self == other || without_peaks(self) == without_peaks(other)
+    }
 }
 
 /// The durable part of one volume.

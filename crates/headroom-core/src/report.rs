@@ -41,13 +41,13 @@ pub enum ClusterVerdict {
     Advising,
     /// The object is being deleted and headroom lets go of the Cluster.
     Releasing,
-    /// The join trap in a join that is not ours: CNPG recreates no pod, not even the primary's, while a Job that makes
-    /// an instance is unfinished, and that Job waits for the primary (experiments E4, E8).
-    JoinTrapped {
+    /// The primary's pod is gone, and CNPG makes none because something else comes first, in a Cluster in which no shrink
+    /// runs.
+    Trapped {
         /// The primary, without a pod.
         primary: InstanceName,
-        /// The instance that is being made.
-        joining: InstanceName,
+        /// What comes first.
+        by: InTheWay,
     },
     /// The API server refuses what has to be done to the Cluster, a pod, a Job or our own object; it is tried again.
     Refused {
@@ -58,6 +58,15 @@ pub enum ClusterVerdict {
     },
     /// The second opinion refused the plan; its finding codes.
     PlanRefused(Vec<&'static str>),
+}
+
+/// What keeps CNPG from making the primary's pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InTheWay {
+    /// The Job that makes this instance is unfinished, and waits for the primary (experiments E4, E8).
+    Join(InstanceName),
+    /// This instance's pod is Pending and no node takes it (docs/experiments-shrink.md S8).
+    PendingPod(InstanceName),
 }
 
 /// One volume.
@@ -251,6 +260,12 @@ pub enum Notice {
     MemberNeedsRebuild(InstanceName),
     /// The Cluster's spec size is below what new replicas will need; `syncClusterSize` is how to change that.
     ClusterSizeBehind {
+        /// The Cluster's size.
+        cluster_size: Bytes,
+    },
+    /// The volume is far too large, and the Cluster's own size, which nobody can lower, keeps it from shrinking, though
+    /// the DynamicStorage asks for less.
+    ClusterSizeIsFloor {
         /// The Cluster's size.
         cluster_size: Bytes,
     },

@@ -97,7 +97,7 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Options of --world cluster")]
 pub struct ClusterArgs {
-    /// The kubeconfig [default: $KUBECONFIG, else the lab's, else ~/.kube/config].
+    /// The kubeconfig [default: the lab's; with --profile of a provider $KUBECONFIG, else ~/.kube/config].
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The image of PostgreSQL [default: CloudNativePG's; in the lab its own].

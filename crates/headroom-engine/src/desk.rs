@@ -206,13 +206,17 @@ fn refusal(verdict: &Verdict) -> Option<NoteKind> {
         }
         Verdict::Decided(report) => match &report.cluster {
             ClusterVerdict::PlanRefused(codes) => Some(NoteKind::PlanRefused(codes.clone())),
+            ClusterVerdict::Trapped { primary, by } => {
+                Some(NoteKind::Trapped { primary: primary.clone(), by: by.clone() })
+            }
+            ClusterVerdict::Refused { cause, words } => {
+                Some(NoteKind::Denied { cause: *cause, words: words.clone() })
+            }
             ClusterVerdict::Fine
             | ClusterVerdict::Suspended(_)
             | ClusterVerdict::Paused
             | ClusterVerdict::Advising
-            | ClusterVerdict::Releasing
-            | ClusterVerdict::JoinTrapped { .. }
-            | ClusterVerdict::Refused { .. } => None,
+            | ClusterVerdict::Releasing => None,
         },
     }
 }

@@ -6,7 +6,8 @@ use headroom_core::{
     Bytes,
     ledger::Cause,
     names::{ClusterKey, InstanceName, Text, VolumeName},
-    report::{Reason, State},
+    observation::ObstacleCause,
+    report::{InTheWay, Reason, State},
 };
 
 /// A message about one Cluster.
@@ -84,6 +85,20 @@ pub enum NoteKind {
     },
     /// The plan was refused by the second opinion; codes.
     PlanRefused(Vec<&'static str>),
+    /// The primary's pod is gone, and CNPG makes none because something else comes first.
+    Trapped {
+        /// The primary, without a pod.
+        primary: InstanceName,
+        /// What comes first.
+        by: InTheWay,
+    },
+    /// The API server refuses what has to be done to something else than a claim.
+    Denied {
+        /// Why.
+        cause: ObstacleCause,
+        /// The API server's words.
+        words: Text,
+    },
     /// A session used up its allowance of requests.
     SessionExhausted,
     /// This Cluster is set aside after an internal error.

@@ -108,10 +108,10 @@ impl Standing<'_> {
         Step { next, decided: Some(Decided { attention, report }), differs }
     }
 
-    /// The order of every step: intent, knowledge, the first action, words.
+    /// The order of every step: intent, knowledge, the first action, words (and peaks, which are no intent).
     fn next(&self, case: &Case<'_>, wanted: Wanted, report: &Report, now: Timestamp) -> (Next, bool) {
         let Wanted { record, needs, actions, mut wake } = wanted;
-        if record != *case.record {
+        if !record.intends_as(case.record) {
             if !self.quorum && moment::is_needed(case, &record) {
                 return (Next::Ask(Request::ReadCluster(self.key.clone())), false);
             }
@@ -134,7 +134,7 @@ impl Standing<'_> {
                 None => return (self.recently(Request::Do(self.key.clone(), action)), false),
             }
         }
-        self.publish(case.record, report, wake, now)
+        self.publish(&record, report, wake, now)
     }
 
     /// Writes the verdict if it says something new: at once when a state changed, details after a while, so that one

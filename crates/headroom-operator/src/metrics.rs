@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use headroom_core::ledger::Cause;
 use headroom_engine::{
     Engine, Event, Kind, Request, Role,
     note::{Note, NoteKind},
@@ -48,6 +49,9 @@ pub struct Metrics {
     notes: Family<ByNote, Counter>,
     growths_started: Family<ByCause, Counter>,
     growths_completed: Counter,
+    shrinks_started: Counter,
+    shrinks_completed: Counter,
+    shrinks_turned_back: Counter,
     events_dropped: Counter,
     quarantined: Counter,
     now: Now,
@@ -108,6 +112,9 @@ impl Metrics {
             notes: family(r, "notes", "What people were told by Events"),
             growths_started: family(r, "growths_started", "Growths started"),
             growths_completed: counter(r, "growths_completed", "Growths seen complete"),
+            shrinks_started: counter(r, "shrinks_started", "Shrinks started, each volume for itself"),
+            shrinks_completed: counter(r, "shrinks_completed", "Shrinks seen complete"),
+            shrinks_turned_back: counter(r, "shrinks_turned_back", "Shrinks that ended at the size before"),
             events_dropped: counter(r, "events_dropped", "Events not sent because too many waited"),
             quarantined: counter(r, "internal_errors", "Panics; their Clusters are set aside"),
             now: Now::new(r),
@@ -156,11 +163,33 @@ impl Metrics {
     /// People were told something.
     pub fn noted(&self, note: &Note) {
         self.notes.get_or_create(&ByNote { note: noted(&note.what) }).inc();
-        if let NoteKind::GrowthStarted { cause, .. } = &note.what {
-            self.growths_started.get_or_create(&ByCause { cause: growth(*cause) }).inc();
-        }
-        if let NoteKind::GrowthCompleted { .. } = &note.what {
-            self.growths_completed.inc();
+        match &note.what {
+            NoteKind::GrowthStarted { cause: Cause::Shrink, .. } => {
+                self.shrinks_started.inc();
+            }
+            NoteKind::GrowthStarted { cause, .. } => {
+                if let Some(cause) = growth(*cause) {
+                    self.growths_started.get_or_create(&ByCause { cause }).inc();
+                }
+            }
+            NoteKind::GrowthCompleted { .. } => {
+                self.growths_completed.inc();
+            }
+            NoteKind::ShrinkCompleted { .. } => {
+                self.shrinks_completed.inc();
+            }
+            NoteKind::ShrinkTurnedBack { .. } => {
+                self.shrinks_turned_back.inc();
+            }
+            NoteKind::GrowthStopped { .. }
+            | NoteKind::Repairing { .. }
+            | NoteKind::StateEntered { .. }
+            | NoteKind::PlanRefused(_)
+            | NoteKind::Trapped { .. }
+            | NoteKind::Denied { .. }
+            | NoteKind::SessionExhausted
+            | NoteKind::Quarantined(_)
+            | NoteKind::Refused { .. } => {}
         }
     }
 

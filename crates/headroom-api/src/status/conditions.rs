@@ -124,8 +124,8 @@ fn summary(report: &Report) -> Summary {
         }
         ClusterVerdict::Paused => plain(Standing::LeftAlone, ReasonName::Paused, prose::paused(volumes)),
         ClusterVerdict::Releasing => plain(Standing::Progressing, ReasonName::Releasing, prose::releasing()),
-        ClusterVerdict::JoinTrapped { primary, joining } => {
-            plain(Standing::Stalled, ReasonName::JoinTrapped, prose::join_trapped(primary, joining))
+        ClusterVerdict::Trapped { primary, by } => {
+            plain(Standing::Stalled, ReasonName::from(by), prose::trapped(primary, by))
         }
         ClusterVerdict::Refused { cause, words } => {
             let inner = of_volumes(volumes.iter());

@@ -10,7 +10,7 @@ use headroom_core::{
     Record, Report, Timestamp,
     names::{InstanceName, TablespaceName, VolumeName},
     observation::{ObstacleCause, Suspension},
-    report::{ClusterVerdict, Reason, State},
+    report::{ClusterVerdict, InTheWay, Reason, State},
 };
 
 use crate::generators::{of_data, plain};
@@ -92,8 +92,9 @@ fn the_verdict_on_the_cluster_comes_before_that_on_volumes() {
         "ReconciliationDisabled",
     );
     check_cluster(ClusterVerdict::PlanRefused(vec!["NoIntent"]), canary(), STALLED, "PlanRefused");
-    let trapped = ClusterVerdict::JoinTrapped { primary: pg(), joining: "pg-2".into() };
-    check_cluster(trapped, canary(), STALLED, "JoinTrapped");
+    let trapped = |by| ClusterVerdict::Trapped { primary: pg(), by };
+    check_cluster(trapped(InTheWay::Join("pg-2".into())), canary(), STALLED, "JoinTrapped");
+    check_cluster(trapped(InTheWay::PendingPod("pg-2".into())), canary(), STALLED, "PodTrapped");
     let refused = ClusterVerdict::Refused { cause: ObstacleCause::Forbidden, words: "no".into() };
     check_cluster(refused, canary(), STALLED, "Forbidden");
     check_cluster(ClusterVerdict::Advising, canary(), LEFT, "Advising");

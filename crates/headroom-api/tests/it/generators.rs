@@ -12,7 +12,7 @@ use headroom_core::{
         VolumeRecord,
     },
     report::{
-        BudgetReport, ClusterVerdict, MemberReport, Notice, Reason, ShrinkReason, State, Unhealthy,
+        BudgetReport, ClusterVerdict, InTheWay, MemberReport, Notice, Reason, ShrinkReason, State, Unhealthy,
         VolumeReport, WalReport,
     },
     usage::Sample,
@@ -147,6 +147,7 @@ pub(crate) fn notices() -> Vec<Notice> {
         },
         Notice::MemberNeedsRebuild(pg()),
         Notice::ClusterSizeBehind { cluster_size: Bytes::gibi(10) },
+        Notice::ClusterSizeIsFloor { cluster_size: Bytes::gibi(10) },
         Notice::ArchiverFailing { since: Timestamp::from_unix(1_795_402_800) },
         Notice::SlotRetainsWal { slot: Text::from("standby_1"), retained: Bytes::gibi(3) },
         Notice::MemberWithoutUsage(pg()),
@@ -345,7 +346,8 @@ fn verdict() -> impl Strategy<Value = ClusterVerdict> {
         1 => Just(ClusterVerdict::Paused),
         1 => Just(ClusterVerdict::Advising),
         1 => Just(ClusterVerdict::Releasing),
-        1 => Just(ClusterVerdict::JoinTrapped { primary: "pg-1".into(), joining: "pg-2".into() }),
+        1 => Just(ClusterVerdict::Trapped { primary: "pg-1".into(), by: InTheWay::Join("pg-2".into()) }),
+        1 => Just(ClusterVerdict::Trapped { primary: "pg-1".into(), by: InTheWay::PendingPod("pg-2".into()) }),
         1 => Just(ClusterVerdict::Refused { cause: ObstacleCause::Forbidden, words: "no".into() }),
         1 => Just(ClusterVerdict::PlanRefused(vec!["TargetAboveCeiling", "NoIntent"])),
     ]

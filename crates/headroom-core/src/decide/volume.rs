@@ -99,6 +99,9 @@ pub(super) fn volume(
     let look = offer::look(&mut draft, &members, shrink.is_some());
     remember::remember(&mut draft, &members, before);
     notices(&mut draft, &members, policy.sync, spec.size);
+    if let Some(cluster_size) = spec.size.filter(|size| look.floored && undercut(rules, policy.sync, *size)) {
+        draft.notices.push(Notice::ClusterSizeIsFloor { cluster_size });
+    }
     finish(draft, &members, verdict, look)
 }
 
@@ -201,6 +204,11 @@ fn notices(
     }
     draft.ask_for_cause();
     draft.tell_wal();
+}
+
+/// Whether the Cluster's own size is more than the user asks of headroom: `request` is lower, or headroom raised it.
+fn undercut(rules: &VolumePolicy, sync: ClusterSizeSync, cluster_size: Bytes) -> bool {
+    rules.request.map_or(sync == ClusterSizeSync::Follow, |request| request < cluster_size)
 }
 
 /// The report, the lane and the edges of a decided volume.

@@ -9,7 +9,7 @@ use super::Case;
 use crate::{
     Action, Bytes,
     names::{InstanceName, VolumeName},
-    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, JobSeen, Mark, MemberSeen, Primary},
+    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, JobSeen, Mark, MemberSeen, Primary, Scaler},
     record::{Course, Shrink, VolumeRecord},
     witness::{DeleteJob, DeletePod, Destroy, DiscardClaim, Promote, SetInstances},
 };
@@ -181,6 +181,7 @@ fn check_instances(case: &mut Case<'_>, set: &SetInstances) {
     let wanted = [shrink.declared, shrink.declared.saturating_add(1)].contains(set.to());
     case.require(wanted && *set.to() >= 1, "BelowDeclared");
     let raises = set.to() > set.from();
+    case.require(raises || seen.scaled_by != Scaler::Others, "NotOurs");
     if raises {
         // CNPG would call the Cluster's definition invalid and repair nothing any more (experiments S2).
         case.require(seen.conduct.single_only.is_none(), "SurgeInvalid");

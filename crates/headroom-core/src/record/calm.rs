@@ -8,8 +8,8 @@ pub struct Calm {
     /// Since when. Lost: stabilisation starts again, which only delays a shrink. Old: as lost, once a sample says
     /// otherwise.
     pub since: Timestamp,
-    /// The most that was used. Lost: the newest samples alone size a shrink, which may then be grown back at the next
-    /// peak. Old: as lost, for what came after it.
+    /// The most that was used. Lost: a shrink waits until usage has been watched for as long as the stabilisation. Old: it
+    /// may be grown back at the next peak.
     pub peak: Peak,
 }
 
@@ -38,10 +38,18 @@ impl Peak {
         self.used.max(self.before)
     }
 
+    /// From when on it covers the last stabilisation: a turn is over, or has lasted as long.
+    pub fn covers_from(&self, stabilization: Span) -> Timestamp {
+        if self.before > Bytes::ZERO { self.since } else { self.since.plus(stabilization) }
+    }
+
     /// Takes in what is `used` now. Where usage stays as it is nothing changes, for each change is a write.
     pub fn take(&mut self, used: Bytes, stabilization: Span, now: Timestamp) {
         // A clock that was set back must not make a turn longer by the difference.
         self.since = self.since.min(now);
+        if self.most() == Bytes::ZERO {
+            *self = Self { since: now, used, before: Bytes::ZERO };
+        }
         let turned = self.since.plus(stabilization) <= now;
         if turned && exceeds(self.most(), used) {
             *self = Self { since: now, used, before: self.used };

@@ -157,7 +157,7 @@ async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
     let version = client.apiserver_version().await.map_err(|error| WorldError {
         doing: "reach the cluster".to_owned(),
         why: format!(
-            "{error}; start one with `sudo -E cargo lab up`, or name a kubeconfig with --kubeconfig"
+            "{error}; start a lab with `cargo lab up` as root, or name another kubeconfig with --kubeconfig"
         ),
     })?;
     crate::talk(&format!("cluster: Kubernetes {}", version.git_version));
@@ -182,14 +182,31 @@ fn write_gates(
     }
 }
 
+/// Which kubeconfig is meant; `Ok(None)`: what a client finds by itself. Nobody's cluster is taken because a shell happens
+/// to point at it: scenarios stop its operator and drain its nodes.
+fn chosen(
+    given: Option<PathBuf>,
+    profile: Option<Profile>,
+    lab: Option<PathBuf>,
+    named: Option<PathBuf>,
+) -> Result<Option<PathBuf>, WorldError> {
+    match (given, profile, lab) {
+        (Some(given), _, _) => Ok(Some(given)),
+        (None, None | Some(Profile::Lab), Some(lab)) => Ok(Some(lab)),
+        (None, None | Some(Profile::Lab), None) => Err(WorldError {
+            doing: "find a cluster".to_owned(),
+            why: "no lab is up; start one with `cargo lab up` as root, or name a cluster of its own with --kubeconfig \
+                  FILE, or with --profile to take that of KUBECONFIG: scenarios stop its operator and drain its nodes"
+                .to_owned(),
+        }),
+        (None, Some(_), _) => Ok(named),
+    }
+}
+
 async fn config(options: &ClusterOptions) -> Result<Config, WorldError> {
-    let lab = options.lab_dir.join("kubeconfig");
-    let path = options
-        .kubeconfig
-        .clone()
-        .or_else(|| std::env::var_os("KUBECONFIG").map(PathBuf::from))
-        .or_else(|| lab.exists().then_some(lab));
-    let mut config = match path {
+    let lab = Some(options.lab_dir.join("kubeconfig")).filter(|path| path.exists());
+    let named = std::env::var_os("KUBECONFIG").map(PathBuf::from);
+    let mut config = match chosen(options.kubeconfig.clone(), options.profile, lab, named)? {
         Some(path) => {
             let kubeconfig = Kubeconfig::read_from(&path)
                 .map_err(|error| failed(&format!("read the kubeconfig {}", path.display()), &error))?;
@@ -199,9 +216,7 @@ async fn config(options: &ClusterOptions) -> Result<Config, WorldError> {
         }
         None => Config::infer().await.map_err(|error| WorldError {
             doing: "find a cluster".to_owned(),
-            why: format!(
-                "{error}; start one with `sudo -E cargo lab up`, or name a kubeconfig with --kubeconfig"
-            ),
+            why: format!("{error}; name a kubeconfig with --kubeconfig"),
         })?,
     };
     // Longer than a watch lasts, so that a quiet watch is not taken for a dead one.
@@ -251,6 +266,25 @@ async fn snapshot_class(client: &Client, driver: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cluster_that_a_shell_points_at_is_taken_with_a_profile_only() {
+        let path = |name: &str| Some(PathBuf::from(name));
+        let (lab, named) = (|| path("lab"), || path("named"));
+        let taken =
+            |given, profile, lab| chosen(given, profile, lab, named()).map_err(|error| error.to_string());
+        assert_eq!(taken(path("given"), None, lab()), Ok(path("given")));
+        assert_eq!(taken(None, None, lab()), Ok(lab()));
+        assert_eq!(taken(None, Some(Profile::Lab), lab()), Ok(lab()));
+        assert_eq!(taken(None, Some(Profile::Aws), lab()), Ok(named()));
+        let refused = taken(None, None, None).expect_err("no cluster is named");
+        assert!(refused.contains("no lab is up") && refused.contains("--kubeconfig"), "{refused}");
+        assert_eq!(
+            chosen(None, Some(Profile::Generic), None, None).ok(),
+            Some(None),
+            "what a client finds by itself"
+        );
+    }
 
     #[test]
     fn an_error_of_the_api_server_is_its_message() {

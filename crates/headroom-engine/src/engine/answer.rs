@@ -117,9 +117,8 @@ impl Engine {
                 }
             }
             Asked::Act(action) => {
-                let uid = self.subject(key, action);
-                if let (Some(uid), Some(entry)) = (uid, self.index.entries.get_mut(key)) {
-                    entry.obstacles.remove(&uid);
+                if let Some(entry) = self.index.entries.get_mut(key) {
+                    entry.obstacles.remove(&action.object().uid);
                 }
             }
         }
@@ -156,10 +155,10 @@ impl Engine {
                 }
             }
             Asked::Act(action) => {
-                let uid = self.subject(key, action);
-                if let (Some(uid), Some(entry)) = (uid, self.index.entries.get_mut(key)) {
-                    let known = entry.obstacles.remove(&uid);
-                    entry.obstacles.insert(uid, again(known, obstacle, Bytes::ZERO));
+                if let Some(entry) = self.index.entries.get_mut(key) {
+                    let uid = &action.object().uid;
+                    let known = entry.obstacles.remove(uid);
+                    entry.obstacles.insert(uid.clone(), again(known, obstacle, Bytes::ZERO));
                 }
             }
         }
@@ -228,24 +227,6 @@ impl Engine {
 
     fn claim_mut(&mut self, key: &ClusterKey, uid: &Uid) -> Option<&mut crate::index::entry::ClaimHeld> {
         self.index.entries.get_mut(key)?.claim_mut(uid)
-    }
-
-    /// The object that an action changes.
-    fn subject(&self, key: &ClusterKey, action: &Action) -> Option<Uid> {
-        match action {
-            Action::Resize(resize) => Some(resize.claim.uid.clone()),
-            Action::RaiseClusterSizes(raise) => Some(raise.cluster.uid.clone()),
-            Action::AddFinalizer(..) | Action::RemoveFinalizer(..) => {
-                self.index.storage(key).map(|storage| storage.meta.id.uid.clone())
-            }
-            Action::Withdraw(withdraw) => Some(withdraw.pod.uid.clone()),
-            Action::Destroy(destroy) => Some(destroy.pod().uid.clone()),
-            Action::Promote(promote) => Some(promote.cluster().uid.clone()),
-            Action::SetInstances(set) => Some(set.cluster().uid.clone()),
-            Action::DeleteJob(delete) => Some(delete.job().uid.clone()),
-            Action::DeletePod(delete) => Some(delete.pod().uid.clone()),
-            Action::DiscardClaim(discard) => Some(discard.claim().uid.clone()),
-        }
     }
 }
 

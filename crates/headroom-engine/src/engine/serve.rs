@@ -3,7 +3,7 @@
 use headroom_core::{
     Action, Span, Timestamp,
     decision::Lane,
-    names::{ClusterKey, Uid},
+    names::ClusterKey,
     observation::{Freshness, WalSeen},
 };
 
@@ -201,7 +201,7 @@ impl Engine {
             quorum: gives_up || quorum.is_some(),
             settles: desk.settles,
             differs_since: desk.differs_since,
-            held: &|action| entry.and_then(|entry| held(entry, storage, action, now)),
+            held: &|action| entry.and_then(|entry| held(entry, action, now)),
         };
         let step = standing.step(ground, now);
         desk.differs_since = if step.differs { desk.differs_since.or(Some(now)) } else { None };
@@ -226,19 +226,10 @@ fn gives_up(desk: &Desk, storage: Option<&StorageSeen>) -> bool {
 
 /// Until when an action is held back because it was refused. Claims are not held back here: the core chooses their
 /// pauses (design §5 rule 7), and one refused member must not stop the others.
-fn held(entry: &Entry, storage: &StorageSeen, action: &Action, now: Timestamp) -> Option<Timestamp> {
-    let uid: &Uid = match action {
-        Action::Resize(_) => return None,
-        Action::RaiseClusterSizes(raise) => &raise.cluster.uid,
-        Action::AddFinalizer(..) | Action::RemoveFinalizer(..) => &storage.meta.id.uid,
-        Action::Withdraw(withdraw) => &withdraw.pod.uid,
-        Action::Destroy(destroy) => &destroy.pod().uid,
-        Action::Promote(promote) => &promote.cluster().uid,
-        Action::SetInstances(set) => &set.cluster().uid,
-        Action::DeleteJob(delete) => &delete.job().uid,
-        Action::DeletePod(delete) => &delete.pod().uid,
-        Action::DiscardClaim(discard) => &discard.claim().uid,
-    };
-    let obstacle = entry.obstacles.get(uid)?;
+fn held(entry: &Entry, action: &Action, now: Timestamp) -> Option<Timestamp> {
+    if let Action::Resize(_) = action {
+        return None;
+    }
+    let obstacle = entry.obstacles.get(&action.object().uid)?;
     Some(obstacle.at.plus(pause(obstacle.attempts))).filter(|until| *until > now)
 }

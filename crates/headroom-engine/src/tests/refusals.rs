@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use headroom_core::{
     Bytes,
-    names::{NodeName, Text},
+    names::{InstanceName, NodeName, Text},
     observation::ObstacleCause,
-    report::{ClusterVerdict, Problem, Verdict},
+    report::{ClusterVerdict, InTheWay, Problem, Verdict},
 };
 
 use super::{
@@ -101,6 +101,29 @@ fn a_plan_that_the_second_opinion_refuses_is_not_done_and_is_told_once() {
     assert_eq!(report.cluster, ClusterVerdict::PlanRefused(Vec::from(["Planted"])));
     assert_eq!(run.kinds(), [&NoteKind::PlanRefused(Vec::from(["Planted"]))]);
     assert_eq!(run.world.sizes("a"), [Bytes::gibi(10)]);
+}
+
+#[test]
+fn an_outage_that_headroom_does_not_end_is_told_with_the_status_that_says_so() {
+    let mut run = Run::with(World::with(&["a"], 1, Bytes::gibi(5)), config(), rules::trapped());
+    run.until(at(300));
+    let by = InTheWay::PendingPod(InstanceName::from("a-2"));
+    let told = NoteKind::Trapped { primary: InstanceName::from("a-1"), by };
+    let statuses = run.words().iter().filter(|word| word.starts_with("status")).count();
+    // Words that are repeated within ten minutes make no second Event.
+    assert_eq!(run.kinds().into_iter().filter(|kind| **kind == told).count(), statuses, "{:?}", run.notes);
+    assert!(statuses > 0);
+}
+
+#[test]
+fn a_peak_that_is_another_one_each_time_delays_no_action_and_is_written_now_and_then() {
+    // So it is with a CRD that is older than the operator: the API server drops what it does not know.
+    let mut run = Run::with(World::with(&["a"], 1, Bytes::gibi(9)), config(), rules::peaking());
+    run.until(at(300));
+    assert_eq!(run.world.sizes("a"), [Bytes::gibi(11)], "{:?}", run.words());
+    let statuses = run.words().iter().filter(|word| word.starts_with("status")).count();
+    assert!((8..=13).contains(&statuses), "one in half a minute, and those of the growth: {:?}", run.words());
+    assert!(!run.kinds().contains(&&NoteKind::SessionExhausted));
 }
 
 /// Something that makes every decision impossible: one status write and one message, nothing else, and no repetition.

@@ -11,10 +11,10 @@ use headroom_core::{
     decision::{Attention, Lane, Need},
     ledger::{ActionId, Cause, Ledger, LedgerEntry, Outcome},
     lint::{Finding, Severity},
-    names::VolumeName,
+    names::{InstanceName, VolumeName},
     observation::{Freshness, MemberSeen},
-    record::{Growth, VolumeRecord},
-    report::{BudgetReport, ClusterVerdict, Reason, State, VolumeReport},
+    record::{Calm, Growth, Peak, VolumeRecord},
+    report::{BudgetReport, ClusterVerdict, InTheWay, Reason, State, VolumeReport},
 };
 
 use crate::session::Rules;
@@ -33,6 +33,35 @@ pub(super) fn objecting() -> Rules {
             }
             Vec::from([Finding { severity: Severity::Fatal, code: "Planted" }])
         },
+    }
+}
+
+/// The same where CNPG makes no pod for the primary.
+pub(super) fn trapped() -> Rules {
+    Rules {
+        decide: |policy, seen, record, now| {
+            let mut decision = decide(policy, seen, record, now);
+            let by = InTheWay::PendingPod(InstanceName::from("a-2"));
+            decision.report.cluster = ClusterVerdict::Trapped { primary: InstanceName::from("a-1"), by };
+            decision
+        },
+        lint: |_, _, _, _, _| Vec::new(),
+    }
+}
+
+/// The same, and the most that was used is another one at each look.
+pub(super) fn peaking() -> Rules {
+    Rules {
+        decide: |policy, seen, record, now| {
+            let mut decision = decide(policy, seen, record, now);
+            for volume in decision.record.volumes.values_mut() {
+                let since = Timestamp::from_unix(0);
+                let used = volume.calm.map_or(Bytes::ZERO, |calm| calm.peak.used).plus(Bytes::mebi(1));
+                volume.calm = Some(Calm { since, peak: Peak { since, used, before: Bytes::ZERO } });
+            }
+            decision
+        },
+        lint: |_, _, _, _, _| Vec::new(),
     }
 }
 

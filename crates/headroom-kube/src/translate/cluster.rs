@@ -20,6 +20,8 @@ use crate::{
 
 /// `status.targetPrimary` while an election is open.
 const PENDING: &str = "pending";
+/// Under these the API server gathers fields of which it has forgotten who set them.
+const NOBODY: [&str; 2] = ["before-first-apply", "ancient-changes"];
 const HIBERNATION: &str = "cnpg.io/hibernation";
 const FENCED_INSTANCES: &str = "cnpg.io/fencedInstances";
 const RECONCILIATION_LOOP: &str = "cnpg.io/reconciliationLoop";
@@ -71,19 +73,21 @@ impl Translate for Cluster {
     }
 }
 
-/// The scale subresource is used by headroom alone under its name; any other entry is somebody else's.
+/// Where headroom is among those who set it, the number is what headroom made it: who came after it set the same number
+/// again, as GitOps does that copies what it leaves alone, and a wish for another one would have taken it from headroom.
 fn scaler(cluster: &Cluster) -> Scaler {
-    let mut scalers = cluster.metadata.managed_fields.iter().filter(|manager| manager.scales()).peekable();
+    let scalers = || cluster.metadata.managed_fields.iter().filter(|manager| manager.scales());
     let ours = |manager: &Manager| {
         manager.manager.as_deref() == Some(headroom_api::FIELD_MANAGER)
             && manager.subresource.as_deref() == Some("scale")
     };
-    if scalers.peek().is_none() {
-        Scaler::Unsaid
-    } else if scalers.all(ours) {
+    let somebody = |manager: &Manager| !manager.manager.as_deref().is_some_and(|it| NOBODY.contains(&it));
+    if scalers().any(ours) {
         Scaler::Headroom
-    } else {
+    } else if scalers().any(somebody) {
         Scaler::Others
+    } else {
+        Scaler::Unsaid
     }
 }
 

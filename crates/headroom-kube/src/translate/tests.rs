@@ -122,7 +122,14 @@ fn who_set_the_number_of_instances_is_what_the_api_server_wrote_down() {
     };
     let elsewhere = entry("kubectl-edit", None, json!({"f:storage": {}}));
     assert_eq!(seen(&[elsewhere.clone(), ours()]), Scaler::Headroom);
-    assert_eq!(seen(&[entry("argocd", None, count()), ours()]), Scaler::Others, "it applied the same number");
+    assert_eq!(
+        seen(&[entry("argocd", None, count()), ours()]),
+        Scaler::Headroom,
+        "it applied the same number"
+    );
+    assert_eq!(seen(&[entry("argocd", None, count())]), Scaler::Others);
+    assert_eq!(seen(&[entry("before-first-apply", None, count())]), Scaler::Unsaid);
+    assert_eq!(seen(&[entry("ancient-changes", None, count()), elsewhere.clone()]), Scaler::Unsaid);
     assert_eq!(seen(&[entry("kubectl", Some("scale"), count())]), Scaler::Others);
     assert_eq!(seen(&[entry("headroom", None, count())]), Scaler::Others, "a person who takes our name");
     assert_eq!(seen(&[elsewhere]), Scaler::Unsaid);

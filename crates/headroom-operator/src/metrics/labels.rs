@@ -95,6 +95,8 @@ label! {
         Repairing => "repairing",
         StateEntered => "state_entered",
         PlanRefused => "plan_refused",
+        Trapped => "trapped",
+        Denied => "denied",
         SessionExhausted => "session_exhausted",
         Quarantined => "quarantined",
         Refused => "refused",
@@ -106,8 +108,6 @@ label! {
     pub(super) enum GrowthCause {
         Planned => "planned",
         Emergency => "emergency",
-        External => "external",
-        Shrink => "shrink",
     }
 }
 
@@ -253,18 +253,20 @@ pub(super) const fn noted(what: &NoteKind) -> Noted {
         NoteKind::Repairing { .. } => Noted::Repairing,
         NoteKind::StateEntered { .. } => Noted::StateEntered,
         NoteKind::PlanRefused(_) => Noted::PlanRefused,
+        NoteKind::Trapped { .. } => Noted::Trapped,
+        NoteKind::Denied { .. } => Noted::Denied,
         NoteKind::SessionExhausted => Noted::SessionExhausted,
         NoteKind::Quarantined(_) => Noted::Quarantined,
         NoteKind::Refused { .. } => Noted::Refused,
     }
 }
 
-pub(super) const fn growth(cause: Cause) -> GrowthCause {
+/// `None`: not a growth of ours.
+pub(super) const fn growth(cause: Cause) -> Option<GrowthCause> {
     match cause {
-        Cause::Planned => GrowthCause::Planned,
-        Cause::Emergency => GrowthCause::Emergency,
-        Cause::External => GrowthCause::External,
-        Cause::Shrink => GrowthCause::Shrink,
+        Cause::Planned => Some(GrowthCause::Planned),
+        Cause::Emergency => Some(GrowthCause::Emergency),
+        Cause::External | Cause::Shrink => None,
     }
 }
 

@@ -141,6 +141,8 @@ impl SimWorld {
             | NoteKind::ShrinkTurnedBack { .. }
             | NoteKind::StateEntered { .. }
             | NoteKind::PlanRefused(_)
+            | NoteKind::Trapped { .. }
+            | NoteKind::Denied { .. }
             | NoteKind::SessionExhausted
             | NoteKind::Quarantined(_)
             | NoteKind::Refused { .. } => &["DynamicStorage", "Cluster"],
@@ -168,6 +170,8 @@ fn words(note: &NoteKind) -> EventText {
         NoteKind::Repairing { volume, instance, to } => events::repairing(volume, instance, *to),
         NoteKind::StateEntered { volume, state, reason } => events::state_entered(volume, *state, reason),
         NoteKind::PlanRefused(codes) => events::plan_refused(codes),
+        NoteKind::Trapped { primary, by } => events::trapped(primary, by),
+        NoteKind::Denied { cause, words } => events::denied(*cause, words),
         NoteKind::SessionExhausted => events::session_exhausted(),
         NoteKind::Quarantined(words) => events::quarantined(words.as_str()),
         NoteKind::Refused { reason, message } => events::refused(reason, message.as_str()),

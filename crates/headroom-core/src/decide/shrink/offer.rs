@@ -1,11 +1,12 @@
 //! Whether a volume may shrink, and to what size (design §6 "When" and "Target").
 
+use alloc::vec::Vec;
+
 use crate::{
     Bytes, Observation, Percent, Span,
     decide::{draft::Draft, member::Member},
     names::InstanceName,
     observation::{ClaimSeen, MemberSeen},
-    policy::ShrinkPolicy,
     record::Calm,
     usage::{Sample, Samples, share},
 };
@@ -21,6 +22,7 @@ const LEAST_SAVING: Bytes = Bytes::gibi(10);
 
 /// What a shrink must know of a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts, each of its own")]
 pub(in crate::decide) struct Look {
     /// It has been too large for long enough.
     pub(in crate::decide) offer: Option<Offer>,
@@ -34,12 +36,21 @@ pub(in crate::decide) struct Look {
     pub(in crate::decide) short: bool,
     /// A member is in emergency whose claim has the size that it should.
     pub(in crate::decide) pressed: bool,
+    /// It is far too large, and its floor alone keeps it so.
+    pub(in crate::decide) floored: bool,
 }
 
 impl Look {
     /// Of a volume of which nothing is judged.
-    pub(in crate::decide) const NONE: Self =
-        Self { offer: None, needed: None, unknown: None, unmeasured: false, short: false, pressed: false };
+    pub(in crate::decide) const NONE: Self = Self {
+        offer: None,
+        needed: None,
+        unknown: None,
+        unmeasured: false,
+        short: false,
+        pressed: false,
+        floored: false,
+    };
 }
 
 /// A shrink that waits for its turn.
@@ -64,7 +75,9 @@ pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], run
         }
         None => Bytes::ZERO,
     };
-    let needed = wanted(draft, members, expected);
+    let held = held(draft, members, expected);
+    // Not below the floor.
+    let needed = held.map(|size| size.max(draft.bounds.low).rounded_up_to(draft.policy.unit));
     let low = |sample: Sample| share::free_below(sample, draft.policy.buffer);
     let short = members.iter().any(|member| {
         let small = member.capacity < draft.record.effective && member.capacity >= draft.whole();
@@ -73,9 +86,12 @@ pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], run
     let unmeasured = draft.holds_wal() && pace.is_none();
     let pressed = draft.alarmed(members).any(|(member, _)| member.capacity >= draft.whole());
     let unknown = members.iter().find(|member| member.current.is_none()).map(|member| member.name.clone());
-    let offer = offer(draft, members, needed, runs);
     keep_peak(draft, members);
-    Look { offer, needed, unknown, unmeasured, short, pressed }
+    let ripe = ripe(draft, members, held, runs);
+    let saves = |to: &Bytes| saves_enough(draft, *to);
+    let offer = needed.filter(|to| ripe && saves(to)).map(|to| Offer { from: draft.record.effective, to });
+    let floored = ripe && offer.is_none() && held.is_some_and(|held| saves(&held));
+    Look { offer, needed, unknown, unmeasured, short, pressed, floored }
 }
 
 /// What the fullest member uses is taken in while the volume is too large, also while nothing may be offered.
@@ -87,57 +103,56 @@ fn keep_peak(draft: &mut Draft<'_>, members: &[Member<'_>]) {
     }
 }
 
-/// Keeps since when the volume has been too large, and offers a shrink once that has lasted. `None`: nothing to offer.
-fn offer(draft: &mut Draft<'_>, members: &[Member<'_>], wanted: Option<Bytes>, runs: bool) -> Option<Offer> {
+/// Keeps since when the volume has been too large for what it `held`s, and says whether that has lasted.
+fn ripe(draft: &mut Draft<'_>, members: &[Member<'_>], held: Option<Bytes>, runs: bool) -> bool {
     let rules = draft.policy.shrink;
     let grows = draft.record.growth.is_some() || !draft.alarms.is_empty();
     if !rules.enabled || grows || runs {
         draft.record.calm = None;
-        return None;
+        return false;
     }
     if draft.blocked || draft.wanted.is_some() {
-        return None;
+        return false;
     }
-    let free_above = |points: u8| {
-        let share = Percent::clamped(draft.policy.buffer.get().saturating_add(points));
-        members.iter().filter_map(|member| member.current).all(|sample| !share::free_below(sample, share))
-    };
-    if !free_above(CLOSE_POINTS) {
+    if !free_above(draft, members, CLOSE_POINTS) {
         draft.record.calm = None;
-        return None;
+        return false;
     }
     // Of a member that is not known nothing follows, neither way.
-    let to = wanted?;
-    let from = draft.record.effective;
-    let worth = saves_enough(rules, draft.policy.limit, from, to);
-    let known = draft.record.calm;
-    if known.is_none() && !(worth && free_above(ROOMY_POINTS)) {
-        return None;
+    let Some(held) = held else { return false };
+    if draft.record.calm.is_none() {
+        if !(saves_enough(draft, held) && free_above(draft, members, ROOMY_POINTS)) {
+            return false;
+        }
+        draft.record.calm = Some(Calm::from(draft.now));
+        keep_peak(draft, members);
     }
-    let mut calm = known.unwrap_or(Calm::from(draft.now));
+    let Some(calm) = &mut draft.record.calm else { return false };
     // A clock that was set back must not make it wait for the difference.
     calm.since = calm.since.min(draft.now);
-    draft.record.calm = Some(calm);
-    let due = calm.since.plus(rules.stabilization);
+    let due = calm.since.plus(rules.stabilization).max(calm.peak.covers_from(rules.stabilization));
     draft.edge([due]);
-    (worth && due <= draft.now).then_some(Offer { from, to })
+    due <= draft.now
 }
 
-/// The size that every claim of the volume needs: the most that any member used in the samples that are kept and at the peak
-/// that is remembered, what else is `expected`, the buffer and ten points; in device bytes, in whole units, not below the floor. `None`: the usage of a
+/// Whether nobody who is known has less free than the buffer and these points.
+fn free_above(draft: &Draft<'_>, members: &[Member<'_>], points: u8) -> bool {
+    let share = Percent::clamped(draft.policy.buffer.get().saturating_add(points));
+    members.iter().filter_map(|member| member.current).all(|sample| !share::free_below(sample, share))
+}
+
+/// The size that holds what is used: the most that any member used in the samples that are kept and at the peak that is
+/// remembered, what else is `expected`, the buffer and ten points; in device bytes, in whole units. `None`: the usage of a
 /// member is not known.
-fn wanted(draft: &Draft<'_>, members: &[Member<'_>], expected: Bytes) -> Option<Bytes> {
-    let mut size = draft.bounds.low;
-    if members.is_empty() {
-        return None;
-    }
+fn held(draft: &Draft<'_>, members: &[Member<'_>], expected: Bytes) -> Option<Bytes> {
     let peak = draft.record.calm.map_or(Bytes::ZERO, |calm| calm.peak.most());
-    for member in members {
+    let each = members.iter().map(|member| {
         let current = member.current?;
         let most = member.samples.iter().map(|sample| share::used(*sample)).max()?.max(peak);
-        size = size.max(device(draft, member, current, most.plus(expected)));
-    }
-    Some(size.rounded_up_to(draft.policy.unit))
+        Some(device(draft, member, current, most.plus(expected)))
+    });
+    let most = each.collect::<Option<Vec<Bytes>>>()?.into_iter().max()?;
+    Some(most.rounded_up_to(draft.policy.unit))
 }
 
 /// A small file system loses as much to itself as a large one, or a share: the larger of both is kept.
@@ -148,7 +163,8 @@ fn device(draft: &Draft<'_>, member: &Member<'_>, sample: Sample, in_use: Bytes)
     by_share.max(file_system.plus(member.capacity.minus_or_zero(sample.capacity)))
 }
 
-fn saves_enough(rules: ShrinkPolicy, limit: Bytes, from: Bytes, to: Bytes) -> bool {
+fn saves_enough(draft: &Draft<'_>, to: Bytes) -> bool {
+    let (from, limit, rules) = (draft.record.effective, draft.policy.limit, draft.policy.shrink);
     let saving = from.minus_or_zero(to);
     let share = from.scaled_up(u64::from(rules.minimum_saving.get()), 100).unwrap_or(Bytes::MAX);
     let least = limit.scaled_up(1, 10).unwrap_or(LEAST_SAVING).min(LEAST_SAVING);

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use super::{Passed, Scene, acts, fit::is_original, steps::Came};
 use crate::{
     Action, Observation, Span,
+    decide::trap::{PLACELESS, placeless},
     decision::Need,
     names::{InstanceName, VolumeName},
-    observation::{ClaimSeen, JobSeen, MemberSeen, PodSeen, Primary, Survey},
+    observation::{ClaimSeen, JobSeen, MemberSeen, Primary, Survey},
     record::Shrink,
     witness::PROVES_FOR,
 };
@@ -17,9 +18,6 @@ use crate::{
 const LOOKED_AT: Span = Span::minutes(1);
 /// CNPG makes Job and claims in one go. Claims without a Job where nothing has changed for this long stay without one.
 const ABANDONED: Span = Span::seconds(30);
-/// A replica that is ready is elected sooner than this, and a new node takes a pod. It is no shorter because it cannot be
-/// taken back: the primary's pod, if no node takes that either, is in everybody's way from then on.
-const PLACELESS: Span = Span::minutes(3);
 
 /// The join trap (experiments E4): while a Job that makes an instance is unfinished CNPG recreates no other pod, not even
 /// the primary's. The Job holds no data: it is deleted; the same for one that has failed for good (E9). What it leaves is
@@ -61,15 +59,13 @@ pub(super) fn rescue(scene: &Scene<'_>, shrink: &Shrink, passed: &mut Passed) ->
 }
 
 /// While a pod of an instance is Pending CNPG makes no other one, not even the primary's (docs/experiments-shrink.md, S8).
-/// Nothing can run in one that no node has taken: once it is deleted the primary's comes first.
+/// Nothing can run in one that no node has taken: once it is deleted the primary's comes first. The patience is no shorter
+/// because it cannot be taken back: the primary's pod, if no node takes that either, is in everybody's way from then on.
 fn make_way(scene: &Scene<'_>, waiting: &[&InstanceName], passed: &mut Passed) -> Option<Came> {
     if !primary_waits(scene, waiting) {
         return None;
     }
-    let placeless = |pod: &&PodSeen| pod.pending && pod.node.is_none() && !pod.terminating;
-    let mut members = scene.seen.members.iter();
-    let (name, pod) =
-        members.find_map(|(name, member)| Some((name, member.pod.as_ref().filter(placeless)?)))?;
+    let (name, pod) = placeless(scene.seen)?;
     // A refusal holds nobody else up.
     let refused = scene.seen.evidence.obstacles.get(&pod.id.uid).map(|refused| refused.at.plus(LOOKED_AT));
     let due = scene.seen.evidence.steady_since?.plus(PLACELESS).max(refused.unwrap_or(scene.now));

@@ -6,13 +6,13 @@ use headroom_core::{
     Bytes, Record, Span, Timestamp,
     names::VolumeName,
     observation::{Fenced, Mark, Primary, SingleOnly},
-    policy::{Mode, Surge},
+    policy::{ClusterSizeSync, Mode, Surge},
     record::Calm,
     report::{Notice, Reason, ShrinkReason, State, Unhealthy},
     window::Windows,
 };
 
-use super::toy::{budget, facts, job, large, session};
+use super::toy::{budget, calm, facts, job, large, session};
 use crate::world::{World, gi, instance};
 
 /// What keeps a shrink from beginning, or `Shrinking` where nothing does.
@@ -141,7 +141,7 @@ fn a_volume_must_have_been_far_too_large_for_long_enough() {
     content(|world| world.volume_record().calm = None);
     content(|world| {
         let ago = world.now.minus(Span::hours(23));
-        world.volume_record().calm = Some(Calm::from(ago));
+        world.volume_record().calm = Some(calm(ago));
     });
     // 36 percent free: less than the buffer and 20 points, more than the buffer and 15.
     content(|world| world.set_used_all(64));
@@ -171,6 +171,51 @@ fn being_too_large_is_remembered_with_hysteresis() {
     assert_eq!(since(&mut world), Some(now));
 }
 
+#[test]
+fn a_clusters_own_size_that_keeps_a_volume_large_is_told_where_less_is_asked_for() {
+    let told = |change: &dyn Fn(&mut World)| {
+        let mut world = large(3);
+        let size = |world: &mut World, size| {
+            let spec = world.seen.cluster.volumes.get_mut(&VolumeName::Data).unwrap();
+            spec.size = Some(size);
+        };
+        size(&mut world, gi(95));
+        change(&mut world);
+        let floor = Notice::ClusterSizeIsFloor { cluster_size: gi(95) };
+        world.report().notices.contains(&floor)
+    };
+    assert!(told(&|world| world.rules().request = Some(gi(10))));
+    assert!(told(&|world| world.policy.sync = ClusterSizeSync::Follow));
+    assert!(!told(&|_| {}), "it is what the user declared");
+    assert!(!told(&|world| world.rules().request = Some(gi(95))));
+    let asked = |world: &mut World| world.rules().request = Some(gi(10));
+    assert!(!told(&|world| {
+        asked(world);
+        world.rules().shrink.enabled = false;
+    }));
+    assert!(
+        !told(&|world| {
+            asked(world);
+            world.set_used_all(66);
+        }),
+        "it is not that large"
+    );
+    assert!(
+        !told(&|world| {
+            asked(world);
+            world.volume_record().calm = None;
+        }),
+        "not for long enough"
+    );
+    assert!(
+        !told(&|world| {
+            asked(world);
+            world.forget_samples(2);
+        }),
+        "nobody knows"
+    );
+}
+
 /// The size that a shrink would lead to, were its time come: half an hour later each time, with this share used.
 fn offered(world: &mut World, half_hours: u32, used: u64) -> Option<Bytes> {
     let mut told = None;
@@ -192,6 +237,17 @@ fn a_peak_has_room_for_as_long_as_the_stabilisation_and_is_forgotten_after_twice
     assert_eq!(offered(&mut world, 2, 55), Some(gi(79)), "55Gi are 70 percent of 79Gi");
     assert_eq!(offered(&mut world, 47, 10), Some(gi(79)), "a day later");
     assert_eq!(offered(&mut world, 49, 10), Some(gi(15)), "two days later");
+}
+
+#[test]
+fn a_peak_that_is_not_known_is_waited_for() {
+    let mut world = large(3);
+    world.policy.mode = Mode::Advise;
+    let since = world.volume_record().calm.unwrap().since;
+    world.volume_record().calm = Some(Calm::from(since));
+    assert_eq!(offered(&mut world, 48, 10), None, "a status of a version that kept none");
+    assert_eq!(world.volume_record().calm.unwrap().since, since);
+    assert_eq!(offered(&mut world, 1, 10), Some(gi(15)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use headroom_core::{
     Action, Span,
     names::VolumeName,
     observation::{Freshness, Mark, Primary},
-    report::{ClusterVerdict, Reason, ShrinkReason, State},
+    report::{ClusterVerdict, InTheWay, Reason, ShrinkReason, State},
 };
 
 use super::toy::{budget, cnpg_works, facts, large, session, survey, told};
@@ -212,7 +212,7 @@ fn trapped() -> World {
 fn the_join_trap_in_a_join_that_is_not_ours_is_told_and_nothing_is_touched() {
     let world = trapped();
     let decision = world.decide();
-    let told = ClusterVerdict::JoinTrapped { primary: instance(1), joining: instance(2) };
+    let told = ClusterVerdict::Trapped { primary: instance(1), by: InTheWay::Join(instance(2)) };
     assert_eq!(decision.report.cluster, told);
     assert_eq!(decision.actions, Vec::new());
     assert_eq!(decision.needs, None, "no right of a shrink is needed");
@@ -221,7 +221,7 @@ fn the_join_trap_in_a_join_that_is_not_ours_is_told_and_nothing_is_touched() {
         let mut world = trapped();
         change(&mut world);
         let decision = world.decide();
-        assert!(!matches!(decision.report.cluster, ClusterVerdict::JoinTrapped { .. }));
+        assert!(!matches!(decision.report.cluster, ClusterVerdict::Trapped { .. }));
         decision.wake
     };
     let early = silent(&|world| world.seen.evidence.steady_since = Some(world.now.minus(Span::seconds(59))));
@@ -236,4 +236,29 @@ fn the_join_trap_in_a_join_that_is_not_ours_is_told_and_nothing_is_touched() {
         world.seen.members.get_mut(&instance(1)).unwrap().pod = World::new(1).pod(1).clone().into();
     });
     silent(&|world| world.policy.mode = headroom_core::policy::Mode::Paused);
+}
+
+#[test]
+fn a_pod_that_no_node_takes_beside_a_primary_without_one_is_told_and_nothing_is_touched() {
+    let lost = |change: &dyn Fn(&mut World)| {
+        let mut world = World::new(2);
+        world.seen.members.get_mut(&instance(1)).unwrap().pod = None;
+        let pod = world.pod(2);
+        (pod.ready, pod.pending, pod.node) = (false, true, None);
+        world.seen.cluster.ready_instances = 0;
+        world.seen.evidence.steady_since = Some(world.now.minus(Span::minutes(3)));
+        change(&mut world);
+        let decision = world.decide();
+        assert_eq!((decision.actions, decision.needs), (Vec::new(), None));
+        (decision.report.cluster, decision.wake.map(|wake| wake.since(world.now)))
+    };
+    let told = ClusterVerdict::Trapped { primary: instance(1), by: InTheWay::PendingPod(instance(2)) };
+    assert_eq!(lost(&|_| {}).0, told);
+    let early = lost(&|world| world.seen.evidence.steady_since = Some(world.now.minus(Span::seconds(179))));
+    assert_eq!(early, (ClusterVerdict::Fine, Some(Span::seconds(1))));
+    let silent = |change: &dyn Fn(&mut World)| assert_eq!(lost(change).0, ClusterVerdict::Fine);
+    silent(&|world| world.pod(2).node = Some("node-1".into()));
+    silent(&|world| world.pod(2).terminating = true);
+    silent(&|world| world.pod(2).pending = false);
+    silent(&|world| world.seen.cluster.primary = Primary::Known(instance(2)));
 }

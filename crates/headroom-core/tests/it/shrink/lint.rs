@@ -4,7 +4,7 @@ use headroom_core::{
     Decision, Span, lint,
     lint::Severity,
     names::{Uid, VolumeName},
-    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, Mark, Primary, SingleOnly},
+    observation::{ClaimPhase, ClaimSeen, Fenced, Freshness, Mark, Primary, Scaler, SingleOnly},
     policy::Mode,
     record::{Course, TurnedBack},
 };
@@ -240,6 +240,7 @@ pub(crate) const BROKEN: &[(&str, Sound, Plant)] = &[
     }),
     ("WrongCluster", surging, |world, _| world.seen.cluster.instances = 4),
     ("BelowDeclared", lowering, |_, decision| decision.record.shrink.as_mut().unwrap().declared = 2),
+    ("NotOurs", lowering, |world, _| world.seen.cluster.scaled_by = Scaler::Others),
     ("LoweredEarly", lowering, |world, _| world.seen.cluster.primary = Primary::Known(instance(1))),
     ("WrongMark", sparing, |world, _| world.pod(3).mark = Mark::Foreign),
     ("WrongClaim", discarding, |world, _| world.claim(3).id = object("another")),

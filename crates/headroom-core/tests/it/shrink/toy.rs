@@ -1,16 +1,16 @@
 //! A large volume, and what CNPG makes of what is asked of it.
 
 use headroom_core::{
-    Action, Span,
+    Action, Span, Timestamp,
     decision::Need,
     names::{InstanceName, VolumeName},
     observation::{
         BudgetSeen, Census, Freshness, JobSeen, Mark, Primary, ReplicationSeen, Scaler, Survey, SurveySeen,
     },
-    record::Calm,
+    record::{Calm, Peak},
 };
 
-use crate::world::{World, gi, instance, object};
+use crate::world::{World, gi, instance, mi, object};
 
 /// `instances` instances with claims of 100Gi of which 10 percent are used, too large for a day, in a Cluster of 10Gi;
 /// everything that a shrink must know is known and fine.
@@ -27,8 +27,13 @@ pub(crate) fn large(instances: usize) -> World {
     world.seen.evidence.steady_since = Some(world.now.minus(Span::minutes(10)));
     survey(&mut world);
     let ago = world.now.minus(Span::hours(25));
-    world.volume_record().calm = Some(Calm::from(ago));
+    world.volume_record().calm = Some(calm(ago));
     world
+}
+
+/// Too large since then, with next to nothing in use.
+pub(crate) fn calm(since: Timestamp) -> Calm {
+    Calm { since, peak: Peak { since, used: mi(1), before: mi(0) } }
 }
 
 /// A survey of now: nobody is cordoned, no Job and no Backup runs, every replica follows.
