@@ -61,7 +61,8 @@ pub struct VolumeRecord {
     /// The running growth. Lost: claims already patched raise `effective` as an external change. Old: its end is seen
     /// from the claims.
     pub growth: Option<Growth>,
-    /// The volume has been too large for a while; each part says what becomes of it when it is lost or old.
+    /// The volume has been too large for a while. Lost: stabilisation starts again, which only delays a shrink. Old: as
+    /// lost, once a sample says otherwise; each part says more.
     pub calm: Option<Calm>,
     /// Per member, what later judgements need. Lost: an old container exit may be read as new, at most one slot. Old:
     /// another claim uid makes it void, a newer sample outweighs its usage.
