@@ -47,6 +47,9 @@ pub struct Scenario {
     /// Why its outcome rests on what one process of the operator has in memory (the rate at which a volume fills), if so:
     /// one that takes over may come to rest in another way, which no invariant forbids.
     pub rests_on_memory: Option<&'static str>,
+    /// Why its sizes rest on the moments at which something is measured, if so: its own expectations give a range, and
+    /// what is seen later may come to another size within it.
+    pub rests_on_pace: Option<&'static str>,
     /// Fixture.
     pub fixture: Fixture,
     /// The gate at which it strikes, if it does.

@@ -273,7 +273,9 @@ impl Explorer<'_> {
                 unlawful(self.scenario, &world, &run)
             } else {
                 let mut what = complaints(self.scenario, &world, &run);
-                what.extend(summary.differences(&undisturbed));
+                if !is_measured(self.scenario, branch.at.iter().map(|(_, fault)| *fault)) {
+                    what.extend(summary.differences(&undisturbed));
+                }
                 what
             };
             if !what.is_empty() {
@@ -294,6 +296,11 @@ pub(crate) struct Run<'a> {
 /// and another process takes over. Then only the invariants judge it.
 pub(crate) fn is_open(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
     scenario.rests_on_memory.is_some() && faults.into_iter().any(Fault::forgets)
+}
+
+/// Whether a run that meets such faults may come to other sizes than the undisturbed one, within what its scenario expects.
+pub(crate) fn is_measured(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
+    scenario.rests_on_pace.is_some() && faults.into_iter().any(|fault| fault == Fault::WatchesLag)
 }
 
 /// What is wrong with a run by its scenario.

@@ -72,6 +72,7 @@ pub(super) fn scenario(
         pace: Pace::Medium,
         simulator_only: None,
         rests_on_memory: None,
+        rests_on_pace: None,
         fixture,
         moment: None,
         script,

@@ -29,6 +29,9 @@
 //! (`rests_on_memory`: a rate that it has seen sizes the growth) and in which another process takes over. Such a scenario
 //! keeps the lab's quick kubelet in swarms, too: in one sample a minute the rate that it rests on is another one.
 //!
+//! One that lags behind is held to its scenario's expectations and not compared where these give a range, because how fast
+//! WAL is written between two looks sizes the claims (`rests_on_pace`): a look that comes later sees another pace.
+//!
 //! Not compared: times, names made from counters (uids, versions), how often a server restarted meanwhile (a crash loop
 //! counts on while a fault delays its cure), rows, samples.
 

@@ -7,7 +7,7 @@ use headroom_scenario::{
 };
 
 use super::{
-    Run, complaints, is_open,
+    Run, complaints, is_measured, is_open,
     oracle::Summary,
     plan::{Conditions, Plan},
     unlawful,
@@ -83,8 +83,10 @@ fn compared(scenario: &Scenario, seed: u64, plan: &Plan, undisturbed: &Whole) ->
         wrong.extend(unlawful(scenario, &disturbed.world, &disturbed.as_run()));
     } else {
         wrong.extend(complaints(scenario, &disturbed.world, &disturbed.as_run()));
-        let expected = Summary::of(undisturbed.world.trace());
-        wrong.extend(Summary::of(disturbed.world.trace()).differences(&expected));
+        if !is_measured(scenario, plan.once.iter().map(|(_, fault)| *fault)) {
+            let expected = Summary::of(undisturbed.world.trace());
+            wrong.extend(Summary::of(disturbed.world.trace()).differences(&expected));
+        }
     }
     let timeline = if wrong.is_empty() { Vec::new() } else { disturbed.timeline(scenario) };
     Tried { wrong, timeline, simulated_ms: simulated_ms + disturbed.world.now() }

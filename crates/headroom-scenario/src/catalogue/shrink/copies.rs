@@ -29,19 +29,14 @@ pub(in crate::catalogue) fn born_too_small(topology: Topology) -> Cell {
     let mut script = fuller(write());
     script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     let title = "New claims are born smaller than the target, and are raised to it under their copies";
-    cell("shrink_born_too_small", title, patient(topology), script, fuller_shrinks(topology))
+    measured(scenario("shrink_born_too_small", title, patient(topology), script, fuller_shrinks(topology)))
 }
 
 /// The storage does not raise the claim of the first copy, which ends for lack of space until it does.
 pub(in crate::catalogue) fn fails(topology: Topology) -> Cell {
     let title = "A copy fails for lack of space, and succeeds once its claim has grown";
-    cell(
-        "shrink_copy_fails",
-        title,
-        patient(topology),
-        held_until(topology, Fact::JoinFailed),
-        fuller_shrinks(topology),
-    )
+    let (script, expect) = (held_until(topology, Fact::JoinFailed), fuller_shrinks(topology));
+    measured(scenario("shrink_copy_fails", title, patient(topology), script, expect))
 }
 
 /// The same until Kubernetes gives the Job up: CloudNativePG calls the Cluster unrecoverable and does nothing more
@@ -51,7 +46,7 @@ pub(in crate::catalogue) fn given_up(topology: Topology) -> Cell {
     let given_up = Fact::PhaseIs("Cluster is unrecoverable and needs manual intervention");
     let (script, expect) = (held_until(topology, given_up), fuller_shrinks(topology));
     let plain = scenario("shrink_copy_given_up", title, patient(topology), script, expect);
-    Cell::Scenario(Box::new(Scenario { pace: Pace::Slow, ..plain }))
+    measured(Scenario { pace: Pace::Slow, ..plain })
 }
 
 /// The storage's controller raises no claim from before the first copy until this.
@@ -68,6 +63,12 @@ fn held_until(topology: Topology, fact: Fact) -> Vec<Step> {
         balanced(VolumeName::Data),
     ]);
     script
+}
+
+/// What is filled here is much for the claims that it comes to, so that the pace at which WAL was written tells in them.
+fn measured(scenario: Scenario) -> Cell {
+    let rests_on_pace = Some("how fast WAL was written between two looks sizes the claims");
+    Cell::Scenario(Box::new(Scenario { rests_on_pace, ..scenario }))
 }
 
 /// What a volume that holds 1210Mi comes to: 1792Mi; on a real server more, as in [`AT_MOST`].
