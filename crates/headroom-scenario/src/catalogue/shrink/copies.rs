@@ -4,25 +4,19 @@ use headroom_core::{Bytes, names::VolumeName};
 
 use super::{
     shape::{
-        AT_MOST, SHRINKS, balanced, begun, done, ended, fixture, fuller, functional, large, replaced,
-        restored, small, with,
+        AT_MOST, balanced, begun, done, ended, fixture, fuller, functional, large, patient, replaced,
+        restored, small,
     },
     struck::{Struck, strike},
 };
 use crate::{
-    Act, Cell, Fact, Fixture, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
+    Act, Cell, Fact, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
     catalogue::{
         common::{GI_1, GI_4, blank, cell, data, scenario, until, write},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
-    fixture::ShrinkFixture,
 };
-
-/// Calm for long enough that a stock kubelet has measured what was filled meanwhile.
-fn patient(topology: Topology) -> Fixture {
-    with(topology, ShrinkFixture { stabilization_minutes: 5, ..SHRINKS })
-}
 
 /// New claims are born smaller than the target where no policy sizes them at birth, and raised under their copies.
 pub(in crate::catalogue) fn born_too_small(topology: Topology) -> Cell {

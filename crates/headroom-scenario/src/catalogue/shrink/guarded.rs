@@ -3,7 +3,7 @@
 use headroom_core::{names::VolumeName, report::State};
 
 use super::{
-    shape::{begun, done, fixture, functional, large, once, restored, small},
+    shape::{begun, done, fixture, functional, large, once, patient, restored, small},
     struck::{Struck, strike},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(in crate::catalogue) fn without_hints(topology: Topology) -> Cell {
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
     let title = "A single instance with wal_log_hints off gets no second one until that is on";
-    cell(id, title, fixture(topology), script, expect)
+    cell(id, title, patient(topology), script, expect)
 }
 
 /// After the switchover of a single instance the old primary's data is damaged: CloudNativePG chooses no instance that is

@@ -27,6 +27,11 @@ pub(super) fn with(topology: Topology, shrink: ShrinkFixture) -> Fixture {
     Fixture { policy, ..plain }
 }
 
+/// Calm for long enough that a stock kubelet has measured what was filled meanwhile.
+pub(super) fn patient(topology: Topology) -> Fixture {
+    with(topology, ShrinkFixture { stabilization_minutes: 5, ..SHRINKS })
+}
+
 /// Shrink without a further instance.
 pub(super) const WITHOUT_SURGE: ShrinkFixture = ShrinkFixture { surge: false, ..SHRINKS };
 
