@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
+use headroom_core::{Bytes, names::VolumeName};
 
-use super::shape::{SHRINKS, begun, done, filled, functional, replaced, restored, with};
+use super::shape::{SHRINKS, begun, done, filled, functional, once, restored, with};
 use crate::{
     Act, Cell, Level, Pace, Scenario, Step, Topology, Wait,
-    catalogue::common::{GI_4, data, rest, scenario, write},
-    expect::{Control, Expect, Storage, Timing, all},
+    catalogue::common::{GI_1, GI_4, data, rest, scenario, write},
+    expect::{Expect, Storage, Timing, all},
     fixture::ShrinkFixture,
 };
 
@@ -35,24 +35,15 @@ pub(in crate::catalogue) fn remembered(topology: Topology) -> Cell {
     ]);
     script.extend([restored(topology), rest(Wait::Shrink), pass(60), Step::Do(again), pass(60)]);
     script.push(rest(Wait::Decision));
-    let least = Bytes::mebi(2560);
     let expect = Expect {
         functional: functional(topology, topology.instances()),
         storage: all([
-            Storage::EveryClaimBetween(VolumeName::Data, least, Bytes::mebi(2880)),
-            Storage::NeverOutside(VolumeName::Data, Bytes::gibi(1), GI_4),
+            Storage::EveryClaimBetween(VolumeName::Data, Bytes::mebi(2560), Bytes::mebi(2880)),
+            Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
             Storage::FreeAtLeast(VolumeName::Data, 25),
         ]),
         data: data(),
-        control: all([
-            Control::PassedThrough(VolumeName::Data, State::Shrinking),
-            Control::NeverShown(VolumeName::Data, State::Emergency),
-            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 1),
-            Control::LedgerEntries(VolumeName::Data, Cause::Planned, 0),
-            Control::InstancesReplaced(replaced(topology)),
-            Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree"),
-            Control::QuietAtTheEnd,
-        ]),
+        control: once(topology),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
     let fixture = with(topology, ShrinkFixture { stabilization_minutes: 120, ..SHRINKS });
