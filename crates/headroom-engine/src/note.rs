@@ -111,3 +111,34 @@ pub enum NoteKind {
         message: Text,
     },
 }
+
+/// Which object a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The DynamicStorage.
+    Storage,
+    /// The Cluster.
+    Cluster,
+    /// Both: trouble is told on each.
+    Both,
+}
+
+impl NoteKind {
+    /// Which object it is about: the start of a change and its end are told on the two in turn, so that a growth costs two
+    /// Events; trouble is told on both.
+    pub const fn about(&self) -> About {
+        match self {
+            Self::GrowthStarted { .. } | Self::Repairing { .. } => About::Storage,
+            Self::GrowthCompleted { .. } | Self::ShrinkCompleted { .. } => About::Cluster,
+            Self::GrowthStopped { .. }
+            | Self::ShrinkTurnedBack { .. }
+            | Self::StateEntered { .. }
+            | Self::PlanRefused(_)
+            | Self::Trapped { .. }
+            | Self::Denied { .. }
+            | Self::SessionExhausted
+            | Self::Quarantined(_)
+            | Self::Refused { .. } => About::Both,
+        }
+    }
+}

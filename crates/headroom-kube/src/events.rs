@@ -12,7 +12,7 @@ use headroom_api::{
     events::{self, EventText},
 };
 use headroom_core::names::ClusterKey;
-use headroom_engine::note::{Note, NoteKind};
+use headroom_engine::note::{About, Note, NoteKind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -146,8 +146,7 @@ fn subjects(key: &ClusterKey, known: &Known) -> Subjects {
     }
 }
 
-/// Which objects an Event is about: one Event for the start of a growth and one for its end, on the DynamicStorage and
-/// on the Cluster in turn, so that a growth costs two; trouble is told on both.
+/// The objects that an Event is about, each with the other one as related.
 fn about(note: &NoteKind, subjects: &Subjects) -> Vec<(Value, Option<Value>)> {
     let Subjects { storage, cluster } = subjects;
     let one = |first: &Option<Value>, second: &Option<Value>| match (first, second) {
@@ -155,18 +154,10 @@ fn about(note: &NoteKind, subjects: &Subjects) -> Vec<(Value, Option<Value>)> {
         (None, Some(second)) => vec![(second.clone(), None)],
         (None, None) => Vec::new(),
     };
-    match note {
-        NoteKind::GrowthStarted { .. } | NoteKind::Repairing { .. } => one(storage, cluster),
-        NoteKind::GrowthCompleted { .. } | NoteKind::ShrinkCompleted { .. } => one(cluster, storage),
-        NoteKind::GrowthStopped { .. }
-        | NoteKind::ShrinkTurnedBack { .. }
-        | NoteKind::StateEntered { .. }
-        | NoteKind::PlanRefused(_)
-        | NoteKind::Trapped { .. }
-        | NoteKind::Denied { .. }
-        | NoteKind::SessionExhausted
-        | NoteKind::Quarantined(_)
-        | NoteKind::Refused { .. } => match (storage, cluster) {
+    match note.about() {
+        About::Storage => one(storage, cluster),
+        About::Cluster => one(cluster, storage),
+        About::Both => match (storage, cluster) {
             (Some(_), Some(_)) => [one(storage, cluster), one(cluster, storage)].concat(),
             (Some(_) | None, Some(_) | None) => one(storage, cluster),
         },

@@ -5,7 +5,7 @@ use headroom_core::{
     Bytes,
     names::{InstanceName, VolumeName},
 };
-use headroom_engine::note::{Note, NoteKind};
+use headroom_engine::note::{About, Note, NoteKind};
 use headroom_scenario::{
     What,
     trace::{BackupState, ClaimState, ClusterState, PodState},
@@ -134,18 +134,10 @@ impl SimWorld {
     /// A message of the engine as the Kubernetes Event it becomes.
     pub(super) fn announce(&mut self, note: &Note) {
         let EventText { kind, reason, message } = words(&note.what);
-        let on: &[&str] = match note.what {
-            NoteKind::GrowthStarted { .. } | NoteKind::Repairing { .. } => &["DynamicStorage"],
-            NoteKind::GrowthCompleted { .. } | NoteKind::ShrinkCompleted { .. } => &["Cluster"],
-            NoteKind::GrowthStopped { .. }
-            | NoteKind::ShrinkTurnedBack { .. }
-            | NoteKind::StateEntered { .. }
-            | NoteKind::PlanRefused(_)
-            | NoteKind::Trapped { .. }
-            | NoteKind::Denied { .. }
-            | NoteKind::SessionExhausted
-            | NoteKind::Quarantined(_)
-            | NoteKind::Refused { .. } => &["DynamicStorage", "Cluster"],
+        let on: &[&str] = match note.what.about() {
+            About::Storage => &["DynamicStorage"],
+            About::Cluster => &["Cluster"],
+            About::Both => &["DynamicStorage", "Cluster"],
         };
         for on in on {
             self.push(What::Event {
