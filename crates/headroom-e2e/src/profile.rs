@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use headroom_core::Bytes;
-use headroom_scenario::Wait;
+use headroom_scenario::{Kubelets, Wait};
 
 /// A kind of cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -165,11 +165,19 @@ impl Profile {
         })
     }
 
+    /// How often kubelets measure.
+    pub const fn kubelets(self) -> Kubelets {
+        match self {
+            Self::Lab => Kubelets::Quick,
+            Self::Generic | Self::Azure | Self::Aws | Self::Gcp => Kubelets::Stock,
+        }
+    }
+
     /// How long the operator must have written nothing to be at rest: longer than two samples of a kubelet are apart.
     pub const fn quiet_span(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Lab => 30,
-            Self::Generic | Self::Azure | Self::Aws | Self::Gcp => 150,
+        Duration::from_secs(match self.kubelets() {
+            Kubelets::Quick => 30,
+            Kubelets::Stock => 150,
         })
     }
 }

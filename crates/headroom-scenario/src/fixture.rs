@@ -107,11 +107,41 @@ pub struct PolicyFixture {
     pub shrink: Option<ShrinkFixture>,
 }
 
+/// How often the kubelets of a world measure what is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kubelets {
+    /// Each ten seconds, as the lab's.
+    Quick,
+    /// Each 60 to 120 s, as stock ones.
+    Stock,
+}
+
+/// For how long a volume is too large before it shrinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calm {
+    /// Until the kubelets have measured what the script has filled meanwhile: a shrink that began before would come to
+    /// sizes that do not hold it, or measure the fill as the pace of WAL.
+    Measured,
+    /// So many minutes, however often the kubelets measure.
+    Minutes(u32),
+}
+
+impl Calm {
+    /// In minutes.
+    pub const fn minutes(self, kubelets: Kubelets) -> u32 {
+        match (self, kubelets) {
+            (Self::Measured, Kubelets::Quick) => 2,
+            (Self::Measured, Kubelets::Stock) => 5,
+            (Self::Minutes(minutes), _) => minutes,
+        }
+    }
+}
+
 /// The `shrink` block of a policy, enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShrinkFixture {
-    /// `stabilization`, in minutes.
-    pub stabilization_minutes: u32,
+    /// `stabilization`.
+    pub stabilization: Calm,
     /// `surge`: Auto, or Never.
     pub surge: bool,
     /// `allowSwitchoverOnSingleInstance`.

@@ -22,7 +22,7 @@ pub mod world;
 
 pub use evaluate::{evaluate, holds};
 pub use fact::Fact;
-pub use fixture::{BackupMode, Fixture, Topology};
+pub use fixture::{BackupMode, Fixture, Kubelets, Topology};
 pub use run::{Outcome, Report, run, run_cell};
 pub use scenario::{Cell, Level, Pace, Scenario, Shared};
 pub use script::{Act, Gate, Step, Strike, Wait, Who};

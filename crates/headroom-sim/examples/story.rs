@@ -1,22 +1,28 @@
-//! Prints what happens in a scenario on the simulator: `story 'p0_00_*@t1' [SEED] [-v] [crash-after@6]`.
+//! Prints what happens in a scenario on the simulator: `story 'p0_00_*@t1' [SEED] [-v] [stock-kubelet,crash-after@6]`, the
+//! conditions and faults as a finding of `cargo e2e --faults` prints them.
 #![allow(clippy::print_stdout, reason = "the output is the example's purpose")]
 
 use headroom_scenario::{Cell, Outcome, What, catalogue, run};
-use headroom_sim::{SimWorld, world::Fault};
+use headroom_sim::explore::plan::Plan;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filter = arguments.first().map_or("*", String::as_str);
     let seed = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(1);
     let verbose = arguments.iter().any(|argument| argument == "-v");
+    let words = arguments.iter().skip(2).find(|argument| *argument != "-v").map_or("", String::as_str);
+    let plan: Plan = match words.parse() {
+        Ok(plan) => plan,
+        Err(error) => {
+            println!("{error}");
+            std::process::exit(2);
+        }
+    };
     for cell in catalogue::select(filter, &headroom_scenario::Topology::ALL) {
         let Cell::Scenario(scenario) = cell else { continue };
-        let mut world = SimWorld::new(seed);
-        for (fault, request) in arguments.iter().filter_map(|argument| argument.split_once('@')) {
-            let fault = Fault::named(fault);
-            if let (Some(fault), Ok(request)) = (fault, request.parse()) {
-                world.inject(request, fault);
-            }
+        let mut world = plan.conditions.world(&scenario, seed);
+        for (request, fault) in &plan.once {
+            world.inject(*request, *fault);
         }
         let started = std::time::Instant::now();
         let report = run(&scenario, &mut world);

@@ -269,11 +269,12 @@ impl Explorer<'_> {
             let summary = Summary::of(&trace);
             trace.entries.truncate(branch.ended);
             let run = Run { trace: &trace, walk: &branch.walk, silence: &branch.silence };
-            let what = if is_open(self.scenario, branch.at.iter().map(|(_, fault)| *fault)) {
+            let faults: Vec<Fault> = branch.at.iter().map(|(_, fault)| *fault).collect();
+            let what = if is_open(self.scenario, &faults) {
                 unlawful(self.scenario, &world, &run)
             } else {
                 let mut what = complaints(self.scenario, &world, &run);
-                if !is_measured(self.scenario, branch.at.iter().map(|(_, fault)| *fault)) {
+                if !is_measured(self.scenario, world.lags(), &faults) {
                     what.extend(summary.differences(&undisturbed));
                 }
                 what
@@ -294,13 +295,17 @@ pub(crate) struct Run<'a> {
 
 /// Whether it is open how a run of this scenario ends that meets such faults: one that rests on what a process remembers,
 /// and another process takes over. Then only the invariants judge it.
-pub(crate) fn is_open(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
-    scenario.rests_on_memory.is_some() && faults.into_iter().any(Fault::forgets)
+pub(crate) fn is_open(scenario: &Scenario, faults: &[Fault]) -> bool {
+    scenario.rests_on_memory.is_some() && faults.iter().any(|fault| fault.forgets())
 }
 
-/// Whether a run that meets such faults may come to other sizes than the undisturbed one, within what its scenario expects.
-pub(crate) fn is_measured(scenario: &Scenario, faults: impl IntoIterator<Item = Fault>) -> bool {
-    scenario.rests_on_pace.is_some() && faults.into_iter().any(|fault| fault == Fault::WatchesLag)
+/// Whether a run that meets such faults may come to other sizes than the undisturbed one, within what its scenario expects:
+/// where watches are `slow` or lag, and where an hour that the clock had lost comes back with the next process, which
+/// takes it for calm.
+pub(crate) fn is_measured(scenario: &Scenario, slow: bool, faults: &[Fault]) -> bool {
+    let lags = slow || faults.contains(&Fault::WatchesLag);
+    let leaps = faults.contains(&Fault::ClockBackHour) && faults.iter().any(|fault| fault.forgets());
+    scenario.rests_on_pace.is_some() && lags || scenario.fixture.policy.shrink.is_some() && leaps
 }
 
 /// What is wrong with a run by its scenario.

@@ -23,6 +23,8 @@ pub mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headroom_scenario::Kubelets;
+
 use apiserver::{ApiServer, Change, Object, named};
 use backup::{Backup, Snapshot, Stage as BackupStage};
 use cnpg::{Controller, move_primary::Stage};
@@ -49,6 +51,11 @@ impl Settings {
     pub const LAB: Self = Self { stats_period: 10_000, sync_period: 10_000 };
     /// The kubelet's defaults: 60 s each.
     pub const STOCK: Self = Self { stats_period: 60_000, sync_period: 60_000 };
+
+    /// In the words of a scenario.
+    pub const fn kubelets(self) -> Kubelets {
+        if self.stats_period < Self::STOCK.stats_period { Kubelets::Quick } else { Kubelets::Stock }
+    }
 }
 
 /// Something that happens in the model; names are of objects, numbers behind them their uids.

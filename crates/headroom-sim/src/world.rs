@@ -23,7 +23,7 @@ use std::{
 use headroom_core::names::NodeName;
 use headroom_engine::{Kind, Request, Response, Role, Ticket};
 use headroom_scenario::{
-    Act, Ended, Fact, Fixture, Gate, Strike, Trace, View, Wait, World, WorldError, evaluate::holds,
+    Act, Ended, Fact, Fixture, Gate, Kubelets, Strike, Trace, View, Wait, World, WorldError, evaluate::holds,
 };
 
 use crate::model::{
@@ -192,6 +192,11 @@ impl SimWorld {
         }
     }
 
+    /// Whether watches are slow.
+    pub(crate) const fn lags(&self) -> bool {
+        self.lag > 0
+    }
+
     /// Every watch shows each change this many milliseconds later than it would.
     #[must_use]
     pub const fn with_slow_watches(mut self, lag: Millis) -> Self {
@@ -348,7 +353,13 @@ impl World for SimWorld {
     fn limit(&self, wait: Wait) -> Duration {
         Duration::from_secs(match wait {
             Wait::Ready | Wait::Fill | Wait::Window | Wait::Upgrade | Wait::Restore => 600,
-            Wait::Decision | Wait::Strike | Wait::Growth | Wait::Drain | Wait::Backup | Wait::Join => 300,
+            Wait::Decision | Wait::Strike | Wait::Growth | Wait::Drain | Wait::Backup | Wait::Join => {
+                match self.model.settings.kubelets() {
+                    Kubelets::Quick => 300,
+                    // Two samples are up to four minutes, and each step of a growth waits for the node up to two.
+                    Kubelets::Stock => 900,
+                }
+            }
             // A process that is started anew waits for its own five minutes.
             Wait::Recovery | Wait::Stall => 900,
             Wait::Shrink => 3600,

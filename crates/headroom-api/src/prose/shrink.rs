@@ -166,7 +166,9 @@ fn unhealthy(why: &Unhealthy) -> String {
 const fn turned(why: TurnedBack) -> &'static str {
     match why {
         TurnedBack::Emergency => "because a volume is in emergency",
-        TurnedBack::TooSmall => "because more is used than the smaller claims hold",
+        TurnedBack::TooSmall => {
+            "because so much is used by now that smaller claims do not hold it or save too little"
+        }
         TurnedBack::SpecChanged => "because the DynamicStorage asks for it",
         TurnedBack::Released => "because the DynamicStorage is being deleted",
         TurnedBack::External => "because somebody else raised a claim",

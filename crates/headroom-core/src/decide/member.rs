@@ -122,6 +122,14 @@ impl Member<'_> {
         }
     }
 
+    /// The newest sample where it shows a file system that is smaller than the claim.
+    pub(crate) fn smaller(&self) -> Option<Sample> {
+        match self.usage {
+            Usage::Mismatch(sample) => Some(sample).filter(|sample| sample.capacity < self.capacity),
+            Usage::Fresh(_) | Usage::Stale(_) | Usage::Never => None,
+        }
+    }
+
     /// Until when a sample of the size before the last growth is merely late.
     pub(crate) fn late_until(&self) -> Option<Timestamp> {
         self.grown_at.max(self.grown_since).map(|grown| grown.plus(LATE))

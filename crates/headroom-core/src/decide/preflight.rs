@@ -12,11 +12,12 @@ use crate::{
 /// Why nothing of this volume may be touched, if so.
 ///
 /// `resizeInUseVolumes: false` is the user's word, also in an emergency. A volume of which only some claims cannot grow
-/// is not blocked: the others may be in emergency.
+/// is not blocked: the others may be in emergency. While a shrink runs, claims are born small and raised: a process that
+/// took over meanwhile cannot tell a file system that was measured before that from one that does not follow its claim.
 pub(super) fn preflight(
     spec: &VolumeSpecSeen,
     members: &[Member<'_>],
-    growth: Option<&Growth>,
+    (growth, shrinks): (Option<&Growth>, bool),
     now: Timestamp,
 ) -> Option<Verdict> {
     if !spec.resize_in_use {
@@ -30,9 +31,13 @@ pub(super) fn preflight(
         Usage::Fresh(_) | Usage::Mismatch(_) => true,
         Usage::Stale(_) | Usage::Never => false,
     });
-    let mismatched = known.clone().find(|member| disagrees(member, growth, now))?;
+    let wrong = |member: &&Member<'_>| {
+        let raised = shrinks && member.smaller().is_some();
+        !raised && disagrees(member, growth, now)
+    };
+    let mismatched = known.clone().find(wrong)?;
     known
-        .all(|member| disagrees(member, growth, now))
+        .all(|member| wrong(&member))
         .then(|| (State::Blocked, Reason::NotSizedByClaim(mismatched.name.clone())))
 }
 

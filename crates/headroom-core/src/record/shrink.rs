@@ -82,7 +82,7 @@ pub enum Course {
 pub enum TurnedBack {
     /// A volume of the Cluster is in emergency.
     Emergency,
-    /// A replaced instance has less than the buffer free, or more is used than the target holds.
+    /// A replaced instance has less than the buffer free, or so much is used that no volume is worth a shrink any more.
     TooSmall,
     /// The spec asks for as much as before, or does not allow the shrink any more.
     SpecChanged,

@@ -1,7 +1,7 @@
 //! The objects of a fixture.
 
 use headroom_scenario::{
-    Fixture,
+    Fixture, Kubelets,
     fixture::{BackupMode, PolicyFixture},
 };
 use serde_json::{Value, json};
@@ -140,11 +140,12 @@ pub(crate) fn backup(name: &str) -> Value {
     })
 }
 
-/// The DynamicStorage of a fixture, made at `now` (Unix seconds).
-pub(crate) fn dynamic_storage(fixture: &Fixture, now: i64) -> Value {
-    let mut spec = json!({"clusterRef": {"name": NAME}, "storage": block(&fixture.policy, now)});
+/// The DynamicStorage of a fixture, made at `now` (Unix seconds) where kubelets measure so often.
+pub(crate) fn dynamic_storage(fixture: &Fixture, now: i64, kubelets: Kubelets) -> Value {
+    let block = || block(&fixture.policy, now, kubelets);
+    let mut spec = json!({"clusterRef": {"name": NAME}, "storage": block()});
     if fixture.tablespace.is_some() {
-        let mut tablespace = block(&fixture.policy, now);
+        let mut tablespace = block();
         tablespace["name"] = json!(TABLESPACE);
         spec["tablespaces"] = json!([tablespace]);
     }
@@ -156,7 +157,7 @@ pub(crate) fn dynamic_storage(fixture: &Fixture, now: i64) -> Value {
     })
 }
 
-fn block(policy: &PolicyFixture, now: i64) -> Value {
+fn block(policy: &PolicyFixture, now: i64, kubelets: Kubelets) -> Value {
     let mut block = json!({
         "limit": policy.limit.to_string(),
         "targetBuffer": policy.target_buffer,
@@ -169,7 +170,7 @@ fn block(policy: &PolicyFixture, now: i64) -> Value {
     if let Some(shrink) = policy.shrink {
         block["shrink"] = json!({
             "enabled": true,
-            "stabilization": format!("{}m", shrink.stabilization_minutes),
+            "stabilization": format!("{}m", shrink.stabilization.minutes(kubelets)),
             "surge": if shrink.surge { "Auto" } else { "Never" },
             "allowSwitchoverOnSingleInstance": shrink.allow_switchover,
         });

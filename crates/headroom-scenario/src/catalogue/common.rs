@@ -5,7 +5,7 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName};
 use crate::{
     Act, Fact, Fixture, Level, Pace, Scenario, Step, Topology, Wait,
     expect::{Data, Expect, Functional, all},
-    fixture::{PolicyFixture, WindowFixture},
+    fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
     scenario::Cell,
 };
 
@@ -119,4 +119,15 @@ pub(super) fn data() -> Vec<Data> {
 /// Healthy, the same primary, and nothing was restarted.
 pub(super) fn undisturbed() -> Vec<Functional> {
     all([Functional::Healthy, Functional::Promotions(0), Functional::NoServerRestart])
+}
+
+/// Fills while the operator is away: it would take so quick a fill for an emergency, or size one by its rate.
+pub(super) fn fill_unseen(used_percent: u8) -> [Step; 4] {
+    let least = used_percent.saturating_sub(FILL_TOLERANCE);
+    [
+        Step::Do(Act::StopOperator),
+        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent }),
+        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, least), Wait::Fill),
+        Step::Do(Act::StartOperator),
+    ]
 }

@@ -79,11 +79,12 @@ fn compared(scenario: &Scenario, seed: u64, plan: &Plan, undisturbed: &Whole) ->
         world.inject(*request, *fault);
     }
     let disturbed = Whole::of(scenario, world);
-    if is_open(scenario, plan.once.iter().map(|(_, fault)| *fault)) {
+    let faults: Vec<Fault> = plan.once.iter().map(|(_, fault)| *fault).collect();
+    if is_open(scenario, &faults) {
         wrong.extend(unlawful(scenario, &disturbed.world, &disturbed.as_run()));
     } else {
         wrong.extend(complaints(scenario, &disturbed.world, &disturbed.as_run()));
-        if !is_measured(scenario, plan.once.iter().map(|(_, fault)| *fault)) {
+        if !is_measured(scenario, plan.conditions.slow_watches, &faults) {
             let expected = Summary::of(undisturbed.world.trace());
             wrong.extend(Summary::of(disturbed.world.trace()).differences(&expected));
         }

@@ -94,7 +94,12 @@ impl SimWorld {
             meta: named(&CLUSTER.into()),
             generation: 1,
             finalizer: false,
-            spec: Arc::new(storage::spec(fixture, CLUSTER, now, self.calendar)),
+            spec: Arc::new(storage::spec(
+                fixture,
+                CLUSTER,
+                now,
+                (self.model.settings.kubelets(), self.calendar),
+            )),
             status: None,
         };
         self.model.change(|model| model.api.insert_custom(custom));

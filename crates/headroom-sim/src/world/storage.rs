@@ -25,7 +25,7 @@ use headroom_core::{
 };
 use headroom_engine::{Published, StorageSeen};
 use headroom_scenario::{
-    Fixture,
+    Fixture, Kubelets,
     fixture::{PolicyFixture, WindowFixture},
     script::PolicyChange,
     trace::{StorageState, VolumeState},
@@ -41,8 +41,13 @@ use crate::model::custom::Custom;
 pub(super) const TABLESPACE: &str = "idx";
 
 /// The spec of a fixture whose DynamicStorage is created at `now`.
-pub(super) fn spec(fixture: &Fixture, name: &str, now: Timestamp, calendar: Calendar) -> DynamicStorageSpec {
-    let block = || volume_spec(&fixture.policy, now, calendar);
+pub(super) fn spec(
+    fixture: &Fixture,
+    name: &str,
+    now: Timestamp,
+    (kubelets, calendar): (Kubelets, Calendar),
+) -> DynamicStorageSpec {
+    let block = || volume_spec(&fixture.policy, now, (kubelets, calendar));
     let tablespace = || TablespaceSpec { name: TABLESPACE.to_owned(), volume: block() };
     DynamicStorageSpec {
         cluster_ref: ClusterReference { name: name.to_owned() },
@@ -53,7 +58,11 @@ pub(super) fn spec(fixture: &Fixture, name: &str, now: Timestamp, calendar: Cale
     }
 }
 
-fn volume_spec(policy: &PolicyFixture, now: Timestamp, calendar: Calendar) -> VolumeSpec {
+fn volume_spec(
+    policy: &PolicyFixture,
+    now: Timestamp,
+    (kubelets, calendar): (Kubelets, Calendar),
+) -> VolumeSpec {
     VolumeSpec {
         request: None,
         limit: policy.limit.into(),
@@ -70,7 +79,7 @@ fn volume_spec(policy: &PolicyFixture, now: Timestamp, calendar: Calendar) -> Vo
         },
         shrink: policy.shrink.map_or_else(Shrink::default, |shrink| Shrink {
             enabled: true,
-            stabilization: format!("{}m", shrink.stabilization_minutes),
+            stabilization: format!("{}m", shrink.stabilization.minutes(kubelets)),
             surge: if shrink.surge { Surge::Auto } else { Surge::Never },
             allow_switchover_on_single_instance: shrink.allow_switchover,
             ..Shrink::default()

@@ -1,14 +1,19 @@
 //! What the world makes of a shrink that runs: the record is fitted to it before anything is done.
 
+use alloc::vec::Vec;
+
 use super::{Scene, acts, health::healthy, stuck};
 use crate::{
     Observation, Record, Timestamp,
-    decide::{adopt::close, member::bound_capacity},
+    decide::{
+        adopt::close,
+        member::{bound_capacity, members},
+    },
     decision::Need,
     ledger::Outcome,
     names::{InstanceName, VolumeName},
     observation::{Mark, MemberSeen, PodSeen, Primary, Scaler},
-    record::{Condemned, Course, Shrink, Surging, TurnedBack},
+    record::{Condemned, Course, MemberRecord, Shrink, Surging, TurnedBack, VolumeRecord},
     witness::PROVES_FOR,
 };
 
@@ -126,10 +131,6 @@ fn turns_back(scene: &Scene<'_>, record: &Record, shrink: &Shrink) -> Option<Tur
             return Some(TurnedBack::External);
         }
         let look = scene.decided.get(name).map(|decided| &decided.look);
-        if look.is_some_and(|look| look.needed.is_some_and(|needed| needed >= sizes.from)) {
-            let asked = rules.and_then(|rules| rules.request).is_some_and(|request| request >= sizes.from);
-            return Some(if asked { TurnedBack::SpecChanged } else { TurnedBack::TooSmall });
-        }
         if look.is_some_and(|look| look.short) {
             return Some(TurnedBack::TooSmall);
         }
@@ -137,7 +138,19 @@ fn turns_back(scene: &Scene<'_>, record: &Record, shrink: &Shrink) -> Option<Tur
             return Some(TurnedBack::External);
         }
     }
-    None
+    outgrown(scene, shrink)
+}
+
+/// Whether so much is needed by now that a volume saves nothing, or all of them too little.
+fn outgrown(scene: &Scene<'_>, shrink: &Shrink) -> Option<TurnedBack> {
+    let look = |name| scene.decided.get(name).map(|decided| &decided.look);
+    let vain = shrink.volumes.keys().all(|name| look(name).is_some_and(|look| look.vain));
+    shrink.volumes.iter().find_map(|(name, sizes)| {
+        let needed = look(name)?.needed.filter(|needed| vain || *needed >= sizes.from)?;
+        let rules = scene.policy.volumes.get(name)?;
+        let asked = rules.request.is_some_and(|request| request.rounded_up_to(rules.unit) >= needed);
+        Some(if asked { TurnedBack::SpecChanged } else { TurnedBack::TooSmall })
+    })
 }
 
 /// A claim that was made anew, or for a new instance, is larger than the shrink makes them.
@@ -219,11 +232,25 @@ fn end(scene: &Scene<'_>, record: &mut Record, shrink: &mut Shrink) -> Option<Ne
         if let Some(volume) = record.volumes.get_mut(name) {
             volume.effective = sizes.to;
             close(&mut volume.ledger, shrink.id, Outcome::Completed { at: scene.now });
+            keep_late(scene, name, volume);
         }
     }
     record.shrunk_at = Some(scene.now);
     shrink.course = Course::Tidy;
     None
+}
+
+/// A claim that was born small and raised may be shown by its kubelet as it was before: the next process must know.
+fn keep_late(scene: &Scene<'_>, name: &VolumeName, volume: &mut VolumeRecord) {
+    let late: Vec<_> = members(scene.seen, name, volume, scene.now)
+        .into_iter()
+        .filter(|member| member.smaller().is_some())
+        .map(|member| {
+            let (claim, last_usage) = (member.claim.id.uid.clone(), member.last);
+            (member.name.clone(), MemberRecord { claim, grown_at: Some(scene.now), last_usage })
+        })
+        .collect();
+    volume.members.extend(late);
 }
 
 /// Whether nothing is left to do; closes the ledgers of a shrink that turned back.

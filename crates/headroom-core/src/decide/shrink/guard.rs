@@ -102,7 +102,7 @@ pub(super) fn shown(scene: &Scene<'_>, volumes: &[&VolumeName], step: Step<'_>) 
     if let Some(volume) = born_smaller(scene) {
         return told(ShrinkReason::BornSmaller(volume));
     }
-    if let Some(unknown) = unknown(scene, volumes) {
+    if let Some(unknown) = unknown(scene, volumes, step) {
         return told(ShrinkReason::UsageUnknown(unknown));
     }
     if let Step::Replace(victim) = step
@@ -129,9 +129,14 @@ fn born_smaller(scene: &Scene<'_>) -> Option<VolumeName> {
     cluster.volumes.keys().find(smaller).cloned()
 }
 
-/// A member of which it is not known how much it holds.
-fn unknown(scene: &Scene<'_>, volumes: &[&VolumeName]) -> Option<InstanceName> {
-    volumes.iter().find_map(|volume| scene.decided.get(*volume)?.look.unknown.clone())
+/// A member of which it is not known how much it holds, or the primary where it is not known how fast it fills: a process
+/// that has just started must not switch over or take an instance away beside a volume that is full soon.
+fn unknown(scene: &Scene<'_>, volumes: &[&VolumeName], step: Step<'_>) -> Option<InstanceName> {
+    let disrupts = matches!(step, Step::Replace(_) | Step::Promote);
+    volumes.iter().find_map(|volume| {
+        let look = &scene.decided.get(*volume)?.look;
+        look.unknown.clone().or_else(|| look.glimpsed.clone().filter(|_| disrupts))
+    })
 }
 
 /// Whether enough replicas are left while this one is made anew: one, and as many as every commit waits for.

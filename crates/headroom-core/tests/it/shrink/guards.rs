@@ -5,10 +5,11 @@ use headroom_core::{
     names::VolumeName,
     observation::{Freshness, Mark, Primary},
     report::{ClusterVerdict, InTheWay, Reason, ShrinkReason, State},
+    usage::Samples,
 };
 
 use super::toy::{budget, cnpg_works, facts, large, session, survey, told};
-use crate::world::{World, gi, instance};
+use crate::world::{World, file_system, gi, instance};
 
 /// Runs until this has been done.
 #[track_caller]
@@ -88,6 +89,45 @@ fn an_archive_that_fails_holds_every_step_but_the_return_of_a_surplus_instance()
     world.seen.freshness = Freshness::Quorum { read_at: world.now };
     world.record = world.decide().record;
     assert_eq!(world.decide().actions.first().map(told).as_deref(), Some("instances 2"));
+}
+
+#[test]
+fn a_process_that_has_seen_the_primarys_usage_once_takes_no_instance_away_and_promotes_none() {
+    let glimpse = |world: &mut World| {
+        let uid = world.claim(1).id.uid.clone();
+        let mut once = Samples::none();
+        once.push(*world.seen.evidence.samples[&uid].as_slice().last().unwrap());
+        world.set_samples(1, once);
+    };
+    for (after, next) in [("instances 4", "destroy pg-3"), ("destroy pg-2", "promote pg-2")] {
+        let world = before(3, after, next);
+        held(&world, glimpse, ShrinkReason::UsageUnknown(instance(1)));
+    }
+    let mut world = recorded(3);
+    glimpse(&mut world);
+    next_is(&world, "instances 4");
+}
+
+#[test]
+fn a_claim_that_a_shrink_raised_is_not_blamed_by_the_process_that_takes_over() {
+    let mut world = before(1, "promote pg-2", "instances 1");
+    // The kubelet has measured when the successor's claim was as it was born.
+    let small = |world: &mut World| world.set_available(2, file_system(gi(10)), gi(4));
+    let blamed = (State::Blocked, Reason::NotSizedByClaim(instance(2)));
+    let says = |world: &World| (world.report().state, world.report().reason);
+    until(&mut world, "instances 1");
+    world.seen.members.remove(&instance(1));
+    small(&mut world);
+    assert_ne!(says(&world), blamed, "while it runs");
+    let mut fresh = 80;
+    cnpg_works(&mut world, &mut fresh);
+    small(&mut world);
+    session(&mut world);
+    assert!(world.record.shrunk_at.is_some());
+    assert_ne!(says(&world), blamed, "when it is over");
+    world.advance(Span::minutes(4));
+    small(&mut world);
+    assert_eq!(says(&world), blamed, "a file system that never follows is found out");
 }
 
 /// The shrink is recorded, and nothing is done.

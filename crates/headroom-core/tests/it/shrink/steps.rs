@@ -360,6 +360,24 @@ fn the_target_rises_with_the_floor_and_never_falls() {
 }
 
 #[test]
+fn a_shrink_that_would_save_next_to_nothing_turns_back() {
+    let course = |change: &dyn Fn(&mut World)| {
+        let mut world = marked();
+        change(&mut world);
+        session(&mut world);
+        world.record.shrink.as_ref().unwrap().course
+    };
+    let request = |size| move |world: &mut World| world.rules().request = Some(gi(size));
+    let used = |percent| move |world: &mut World| world.set_used(1, percent);
+    // 20Gi of 100Gi make a shrink worth it, half of that lets it go on.
+    assert_eq!(course(&request(90)), Course::Smaller);
+    assert_eq!(course(&request(91)), Course::Back(TurnedBack::SpecChanged));
+    // 61 % of what a file system of 100Gi holds need 84Gi, 66 % need 91Gi.
+    assert_eq!(course(&used(61)), Course::Smaller);
+    assert_eq!(course(&used(66)), Course::Back(TurnedBack::TooSmall));
+}
+
+#[test]
 fn nothing_is_destroyed_upon_a_cache_an_old_read_or_an_old_survey() {
     let destroys = |world: &World| world.decide().actions.iter().any(|it| matches!(it, Action::Destroy(_)));
     let mut world = marked();

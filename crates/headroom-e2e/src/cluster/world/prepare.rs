@@ -143,7 +143,7 @@ impl ClusterWorld {
     }
 
     pub(super) fn make_storage(&self, fixture: &Fixture) -> Result<(), WorldError> {
-        let storage = manifests::dynamic_storage(fixture, now());
+        let storage = manifests::dynamic_storage(fixture, now(), self.connection.profile.kubelets());
         self.connection.runtime.block_on(self.create("DynamicStorage", &storage))
     }
 

@@ -7,10 +7,11 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use crate::{
     Act, Cell, Fact, Fixture, Pace, Scenario, Step, Topology, Wait,
     catalogue::common::{
-        GI_1, GI_4, MI_1152, MI_1280, data, filled, intent, plain, rest, scenario, undisturbed, until, write,
+        GI_1, GI_4, MI_1152, MI_1280, data, fill_unseen, filled, intent, plain, rest, scenario, undisturbed,
+        until, write,
     },
     expect::{Control, Expect, Storage, Timing, all},
-    fixture::{FILL_TOLERANCE, PolicyFixture, WindowFixture},
+    fixture::{PolicyFixture, WindowFixture},
 };
 
 /// Why a cluster cannot have a scenario in which a slot returns.
@@ -23,17 +24,6 @@ fn fixture(topology: Topology, budget: (u8, u8)) -> Fixture {
     let plain = plain(topology, WindowFixture::Absent);
     let policy = PolicyFixture { budget, ..plain.policy.clone() };
     filled(Fixture { policy, ..plain }, VolumeName::Data, 84)
-}
-
-/// Fills while the operator is away: it would take so quick a fill for an emergency, or size one by its rate.
-fn fill_unseen(used_percent: u8) -> [Step; 4] {
-    let least = used_percent.saturating_sub(FILL_TOLERANCE);
-    [
-        Step::Do(Act::StopOperator),
-        Step::Do(Act::Fill { volume: VolumeName::Data, used_percent }),
-        until(Fact::EveryMemberUsedAtLeast(VolumeName::Data, least), Wait::Fill),
-        Step::Do(Act::StartOperator),
-    ]
 }
 
 fn first_growth() -> Vec<Step> {

@@ -13,7 +13,7 @@ use crate::{
     Act, Cell, Level, Pace, Scenario, Step, Topology, Wait,
     catalogue::common::{GI_1, GI_4, data, rest, scenario, write},
     expect::{Expect, Storage, Timing, all},
-    fixture::ShrinkFixture,
+    fixture::{Calm, ShrinkFixture},
 };
 
 const HOURS: &str = "a cluster has no hours to spare for it";
@@ -46,9 +46,10 @@ pub(in crate::catalogue) fn remembered(topology: Topology) -> Cell {
         control: once(topology),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
-    let fixture = with(topology, ShrinkFixture { stabilization_minutes: 120, ..SHRINKS });
+    let fixture = with(topology, ShrinkFixture { stabilization: Calm::Minutes(120), ..SHRINKS });
     let title = "A peak of hours ago still has room after a shrink: it comes back, and nothing grows";
     let plain = scenario("shrink_peak_remembered", title, fixture, script, expect);
     let (level, pace) = (Level::P1, Pace::Slow);
-    Cell::Scenario(Box::new(Scenario { level, pace, simulator_only: Some(HOURS), ..plain }))
+    let rests_on_pace = Some("the peak is what was seen of it, and WAL written meanwhile belongs to it");
+    Cell::Scenario(Box::new(Scenario { level, pace, simulator_only: Some(HOURS), rests_on_pace, ..plain }))
 }
