@@ -131,10 +131,21 @@ impl Standing<'_> {
         for action in actions {
             match (self.held)(&action) {
                 Some(until) => wake = Some(wake.map_or(until, |wake| wake.min(until))),
+                None if self.tells_first(&action, report, now) => {
+                    let verdict = Verdict::Decided(Box::new(report.clone()));
+                    return (self.recently(self.write(Some(record), verdict)), false);
+                }
                 None => return (self.recently(Request::Do(self.key.clone(), action)), false),
             }
         }
         self.publish(&record, report, wake, now)
+    }
+
+    /// Whether the new state is written before this is done. A repair is recorded nowhere, and a process that does not know
+    /// yet what another has recorded, a shrink above all, would raise what that one makes small: its write is refused.
+    fn tells_first(&self, action: &Action, report: &Report, now: Timestamp) -> bool {
+        let settled = self.settles.is_none_or(|settles| settles <= now);
+        matches!(action, Action::Resize(_)) && settled && self.is_prompt(report)
     }
 
     /// Writes the verdict if it says something new: at once when a state changed, details after a while, so that one

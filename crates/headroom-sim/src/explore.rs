@@ -300,11 +300,12 @@ pub(crate) fn is_open(scenario: &Scenario, faults: &[Fault]) -> bool {
 }
 
 /// Whether a run that meets such faults may come to other sizes than the undisturbed one, within what its scenario expects:
-/// where watches are `slow` or lag, and where an hour that the clock had lost comes back with the next process, which
-/// takes it for calm.
+/// where watches are `slow` or lag, and where the clocks of two processes that lead one after the other are an hour apart,
+/// which the second takes for calm.
 pub(crate) fn is_measured(scenario: &Scenario, slow: bool, faults: &[Fault]) -> bool {
     let lags = slow || faults.contains(&Fault::WatchesLag);
-    let leaps = faults.contains(&Fault::ClockBackHour) && faults.iter().any(|fault| fault.forgets());
+    let late = faults.iter().any(|fault| matches!(fault, Fault::ClockBackHour | Fault::ClockAstray));
+    let leaps = late && faults.iter().any(|fault| fault.forgets());
     scenario.rests_on_pace.is_some() && lags || scenario.fixture.policy.shrink.is_some() && leaps
 }
 

@@ -211,15 +211,20 @@ impl Engine {
         }
     }
 
-    /// Keeps what a survey found, and where the primary's WAL stood at an earlier one of the last hour.
+    /// Keeps what a survey found, and where the primary's WAL stood at an earlier one of the last hour, as early as there is
+    /// one: the pace over a longer span is the better one, and it is known again at once.
     fn know_survey(&mut self, key: &ClusterKey, facts: Option<Survey>, asked: Timestamp) {
         let Some(entry) = self.index.entries.get_mut(key) else { return };
-        let position = facts.as_ref().and_then(|facts| {
-            facts.replication.values().find(|seen| seen.primary).map(|seen| (asked, seen.position))
-        });
-        let kept = entry.survey.take().and_then(|known| known.mark);
-        let kept = kept.filter(|(at, _)| asked.since(*at) <= MARK_KEPT);
-        entry.survey = Some(SurveySeen { at: asked, facts, mark: kept.or(position) });
+        let position = |facts: &Option<Survey>| {
+            let primary = facts.as_ref()?.replication.values().find(|seen| seen.primary)?;
+            Some(primary.position)
+        };
+        let lately = |(at, _): &(Timestamp, u64)| asked.since(*at) <= MARK_KEPT;
+        let before = entry.survey.take();
+        let first = before.as_ref().and_then(|known| known.mark).filter(lately);
+        let last = before.and_then(|known| Some((known.at, position(&known.facts)?))).filter(lately);
+        let mark = first.or(last).or_else(|| Some((asked, position(&facts)?)));
+        entry.survey = Some(SurveySeen { at: asked, facts, mark });
         if entry.rescaled {
             entry.survey_is_old();
         }

@@ -9,7 +9,7 @@ use alloc::{
 use headroom_core::{
     Bytes, Span, Timestamp,
     names::{InstanceName, ObjectName, Text, VolumeName},
-    observation::{Growable, Survey, WalFacts, WalSeen},
+    observation::{Growable, ReplicationSeen, Survey, WalFacts, WalSeen},
     window::{WindowSpec, Windows},
 };
 
@@ -18,7 +18,7 @@ use super::{
     run::{Run, config, word},
     world::{World, at, key, policy},
 };
-use crate::{Event, Kind, Request, Response, Seen, session::Rules, windows::WindowCache};
+use crate::{Event, Kind, Request, Response, Seen, Ticket, session::Rules, windows::WindowCache};
 
 fn growable(run: &Run) -> Growable {
     let seen = run.engine.explain(&key("a"), run.now).unwrap().seen;
@@ -124,34 +124,73 @@ fn another_primary_makes_wal_facts_void() {
     assert!(!known(&run));
 }
 
-/// A survey is asked; the number of instances changes before or after its answer, if at all. Whether it proves anything.
-#[track_caller]
-fn survey_holds(change: impl Fn(&mut Run), before_answer: bool) -> bool {
-    let mut run = Run::with(World::with(&["a"], 2, Bytes::gibi(5)), config(), rules::watchful());
-    let facts = Survey {
+fn survey(positions: &[(&str, u64)]) -> Survey {
+    let says = |(instance, position): &(&str, u64)| {
+        let says = ReplicationSeen {
+            primary: true,
+            timeline: 1,
+            receiving: false,
+            position: *position,
+            archiver_failing: false,
+        };
+        (InstanceName::from(*instance), says)
+    };
+    Survey {
         jobs: Vec::new(),
         copied: BTreeSet::new(),
         cordoned: BTreeSet::new(),
         backup_running: false,
         budgets: Vec::new(),
-        replication: BTreeMap::new(),
-    };
+        replication: positions.iter().map(says).collect(),
+    }
+}
+
+/// Goes on until a survey is asked for.
+#[track_caller]
+fn until_survey(run: &mut Run) -> Ticket {
     loop {
         let (ticket, request) = run.next_send().expect("the rules ask for a survey");
-        if !matches!(request, Request::Survey { .. }) {
-            let response = run.world.perform(&request);
-            run.answer(ticket, response);
-            continue;
+        if matches!(request, Request::Survey { .. }) {
+            return ticket;
         }
-        if before_answer {
-            change(&mut run);
+        let response = run.world.perform(&request);
+        run.answer(ticket, response);
+    }
+}
+
+/// A survey is asked; the number of instances changes before or after its answer, if at all. Whether it proves anything.
+#[track_caller]
+fn survey_holds(change: impl Fn(&mut Run), before_answer: bool) -> bool {
+    let mut run = Run::with(World::with(&["a"], 2, Bytes::gibi(5)), config(), rules::watchful());
+    let ticket = until_survey(&mut run);
+    if before_answer {
+        change(&mut run);
+    }
+    run.answer(ticket, Response::Survey(Some(Box::new(survey(&[])))));
+    if !before_answer {
+        change(&mut run);
+    }
+    let seen = run.engine.explain(&key("a"), run.now).unwrap().seen;
+    seen.evidence.facts().is_some()
+}
+
+#[test]
+fn the_pace_of_wal_is_known_again_when_its_first_mark_is_too_old() {
+    let mut run = Run::with(World::with(&["a"], 1, Bytes::gibi(5)), config(), rules::watchful());
+    let start = run.now;
+    for (minutes, mark) in [(0, 0), (30, 0), (60, 0), (61, 60), (100, 60)] {
+        run.now = start.plus(Span::minutes(minutes));
+        for kind in [Kind::Storage, Kind::Cluster, Kind::Claim, Kind::Pod, Kind::Class] {
+            run.handle(Event::Alive(kind));
         }
+        run.handle(Event::Tick);
+        let ticket = until_survey(&mut run);
+        let facts = survey(&[("a-1", u64::from(minutes))]);
         run.answer(ticket, Response::Survey(Some(Box::new(facts))));
-        if !before_answer {
-            change(&mut run);
-        }
         let seen = run.engine.explain(&key("a"), run.now).unwrap().seen;
-        return seen.evidence.facts().is_some();
+        let known = seen.evidence.survey.as_ref().and_then(|survey| survey.mark);
+        let expected = (start.plus(Span::minutes(mark)), u64::from(mark));
+        assert_eq!(known, Some(expected), "after {minutes} minutes");
     }
 }
 

@@ -71,9 +71,15 @@ pub(in crate::decide) struct Offer {
 /// Two surveys this far apart tell the pace of WAL.
 pub(in crate::decide) const PACE_OVER: Span = Span::minutes(1);
 
+/// For so long the pace tells what a copy needs. One that was measured in a hurry must not forbid a shrink for ever: while
+/// nothing is offered, nobody measures again.
+const PACE_LASTS: Span = Span::minutes(10);
+
 /// Looks at a volume as a shrink does.
 pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], runs: bool) -> Look {
-    let pace = draft.seen.evidence.survey.as_ref().and_then(|survey| survey.wal_pace(PACE_OVER));
+    let survey = draft.seen.evidence.survey.as_ref();
+    let survey = survey.filter(|survey| draft.now.since(survey.at) <= PACE_LASTS);
+    let pace = survey.and_then(|survey| survey.wal_pace(PACE_OVER));
     let expected = match pace.filter(|_| draft.holds_wal()) {
         Some((bytes, span)) => {
             let copy = u64::from(copy_span(copied(draft.seen)).as_seconds());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use headroom_core::{
     Bytes, Record, Span, Timestamp,
+    decision::Need,
     names::VolumeName,
     observation::{Fenced, Mark, Primary, SingleOnly},
     policy::{ClusterSizeSync, Mode, Surge},
@@ -85,6 +86,19 @@ fn each_thing_that_says_wait_is_named() {
     unhealthy(&|world| world.seen.cluster.conduct.maintained = true, Unhealthy::Maintained);
     unhealthy(&|world| world.seen.cluster.conduct.follows = true, Unhealthy::Follows);
     unhealthy(&|world| world.pod(2).mark = Mark::Foreign, Unhealthy::Pod(instance(2)));
+}
+
+#[test]
+fn a_pace_of_wal_that_forbids_a_shrink_is_measured_again() {
+    let mut world = large(3);
+    let now = world.now;
+    world.seen.evidence.survey.as_mut().unwrap().mark = Some((now.minus(Span::minutes(20)), 0));
+    facts(&mut world).replication.get_mut(&instance(1)).unwrap().position = 200 << 30;
+    assert!(world.decide().needs.is_none() && world.report().state == State::Balanced, "10Gi a minute and more");
+    world.seen.evidence.survey.as_mut().unwrap().at = now.minus(Span::minutes(10));
+    assert_eq!(world.report().state, State::Balanced, "still");
+    world.seen.evidence.survey.as_mut().unwrap().at = now.minus(Span::seconds(601));
+    assert_eq!(world.decide().needs, Some(Need::Survey));
 }
 
 #[test]
