@@ -174,7 +174,7 @@ words!(
         GrowthFirst => "GrowthFirst",
         /// A Job makes an instance.
         JoinRunning => "JoinRunning",
-        /// The usage of a member is not known.
+        /// The usage of a member is not known, or the primary's not for long enough to see whether it fills.
         UsageUnknown => "UsageUnknown",
         /// Somebody lowered the number of instances again.
         SurgeReverted => "SurgeReverted",

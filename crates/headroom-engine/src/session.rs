@@ -131,21 +131,13 @@ impl Standing<'_> {
         for action in actions {
             match (self.held)(&action) {
                 Some(until) => wake = Some(wake.map_or(until, |wake| wake.min(until))),
-                None if self.tells_first(&action, report, now) => {
-                    let verdict = Verdict::Decided(Box::new(report.clone()));
-                    return (self.recently(self.write(Some(record), verdict)), false);
+                None if !self.quorum && repairs(&action, &record) => {
+                    return (Next::Ask(Request::ReadCluster(self.key.clone())), false);
                 }
                 None => return (self.recently(Request::Do(self.key.clone(), action)), false),
             }
         }
         self.publish(&record, report, wake, now)
-    }
-
-    /// Whether the new state is written before this is done. A repair is recorded nowhere, and a process that does not know
-    /// yet what another has recorded, a shrink above all, would raise what that one makes small: its write is refused.
-    fn tells_first(&self, action: &Action, report: &Report, now: Timestamp) -> bool {
-        let settled = self.settles.is_none_or(|settles| settles <= now);
-        matches!(action, Action::Resize(_)) && settled && self.is_prompt(report)
     }
 
     /// Writes the verdict if it says something new: at once when a state changed, details after a while, so that one
@@ -248,6 +240,14 @@ impl Standing<'_> {
             verdict,
         }
     }
+}
+
+/// Whether this raises a claim that no growth of the record leads to. The writes of a growth follow that of its record; a
+/// process that does not know yet what another one has recorded, a shrink above all, would raise what that one makes small.
+/// So a repair follows a read of the objects themselves.
+fn repairs(action: &Action, record: &Record) -> bool {
+    let Action::Resize(resize) = action else { return false };
+    record.volumes.get(&resize.volume).is_none_or(|volume| volume.growth.is_none())
 }
 
 /// What a decision wants.

@@ -118,7 +118,7 @@ pub enum Kubelets {
 
 /// For how long a volume is too large before it shrinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calm {
+pub enum Stabilization {
     /// Until the kubelets have measured what the script has filled meanwhile: a shrink that began before would come to
     /// sizes that do not hold it, or measure the fill as the pace of WAL.
     Measured,
@@ -126,7 +126,7 @@ pub enum Calm {
     Minutes(u32),
 }
 
-impl Calm {
+impl Stabilization {
     /// In minutes.
     pub const fn minutes(self, kubelets: Kubelets) -> u32 {
         match (self, kubelets) {
@@ -141,7 +141,7 @@ impl Calm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShrinkFixture {
     /// `stabilization`.
-    pub stabilization: Calm,
+    pub stabilization: Stabilization,
     /// `surge`: Auto, or Never.
     pub surge: bool,
     /// `allowSwitchoverOnSingleInstance`.

@@ -10,7 +10,8 @@ fn main() {
     let filter = arguments.first().map_or("*", String::as_str);
     let seed = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(1);
     let verbose = arguments.iter().any(|argument| argument == "-v");
-    let words = arguments.iter().skip(2).find(|argument| *argument != "-v").map_or("", String::as_str);
+    let is_plan = |argument: &&String| *argument != "-v" && argument.parse::<u64>().is_err();
+    let words = arguments.iter().skip(1).find(is_plan).map_or("", String::as_str);
     let plan: Plan = match words.parse() {
         Ok(plan) => plan,
         Err(error) => {

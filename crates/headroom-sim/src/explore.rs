@@ -306,7 +306,7 @@ pub(crate) fn is_measured(scenario: &Scenario, slow: bool, faults: &[Fault]) -> 
     let lags = slow || faults.contains(&Fault::WatchesLag);
     let late = faults.iter().any(|fault| matches!(fault, Fault::ClockBackHour | Fault::ClockAstray));
     let leaps = late && faults.iter().any(|fault| fault.forgets());
-    scenario.rests_on_pace.is_some() && lags || scenario.fixture.policy.shrink.is_some() && leaps
+    (scenario.rests_on_pace.is_some() && lags) || (scenario.fixture.policy.shrink.is_some() && leaps)
 }
 
 /// What is wrong with a run by its scenario.

@@ -111,7 +111,7 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
             waits(&format!("a Job makes {instance}; it goes on when that has ended"))
         }
         ShrinkReason::UsageUnknown(instance) => waits(&format!(
-            "how much {instance} holds is not known: see whether its pod runs and the kubelet of its node answers"
+            "how much {instance} holds, or whether it fills, is not known yet: if that lasts, see whether its pod runs and the kubelet of its node answers"
         )),
         ShrinkReason::SurgeReverted { declared } => waits(&format!(
             "somebody set spec.instances back to {declared}, perhaps GitOps: have it ignore /spec/instances while a \

@@ -3,6 +3,7 @@
 use super::{draft::Verdict, member::Member};
 use crate::{
     Timestamp,
+    names::InstanceName,
     observation::{Growable, VolumeSpecSeen},
     record::Growth,
     report::{Reason, State},
@@ -12,12 +13,13 @@ use crate::{
 /// Why nothing of this volume may be touched, if so.
 ///
 /// `resizeInUseVolumes: false` is the user's word, also in an emergency. A volume of which only some claims cannot grow
-/// is not blocked: the others may be in emergency. While a shrink runs, claims are born small and raised: a process that
-/// took over meanwhile cannot tell a file system that was measured before that from one that does not follow its claim.
+/// is not blocked: the others may be in emergency. What a shrink makes `anew` is born small and raised: a process that took
+/// over meanwhile cannot tell a file system that was measured before that from one that does not follow its claim.
 pub(super) fn preflight(
     spec: &VolumeSpecSeen,
     members: &[Member<'_>],
-    (growth, shrinks): (Option<&Growth>, bool),
+    growth: Option<&Growth>,
+    anew: impl Fn(&InstanceName) -> bool,
     now: Timestamp,
 ) -> Option<Verdict> {
     if !spec.resize_in_use {
@@ -32,7 +34,7 @@ pub(super) fn preflight(
         Usage::Stale(_) | Usage::Never => false,
     });
     let wrong = |member: &&Member<'_>| {
-        let raised = shrinks && member.smaller().is_some();
+        let raised = member.smaller().is_some() && anew(member.name);
         !raised && disagrees(member, growth, now)
     };
     let mismatched = known.clone().find(wrong)?;

@@ -20,7 +20,7 @@ use crate::{
     Action, Bytes, Observation, Policy, Record, Timestamp,
     action::Withdraw,
     decision::Need,
-    names::VolumeName,
+    names::{InstanceName, VolumeName},
     observation::{Mark, MemberSeen},
     policy::Mode,
     record::{Course, Shrink},
@@ -60,6 +60,11 @@ pub(super) fn leads_to(shrink: &Shrink, volume: &VolumeName) -> Option<Bytes> {
         Course::Smaller => shrink.volumes.get(volume).map(|sizes| sizes.to),
         Course::Back(_) | Course::Tidy => None,
     }
+}
+
+/// Whether the claims of an instance came with the shrink.
+pub(super) fn anew(seen: &Observation, shrink: &Shrink, name: &InstanceName) -> bool {
+    seen.members.get(name).is_some_and(|member| !fit::is_original(shrink, name, member))
 }
 
 /// Goes on with the shrink that runs, or begins one. `record` holds what the volumes have decided.

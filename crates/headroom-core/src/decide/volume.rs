@@ -71,7 +71,8 @@ pub(super) fn volume(
         return resting(rules, name, seen, before, now, (State::WaitingForUsage, Reason::NoBoundClaim));
     };
     let members = member::members(seen, name, &record, now);
-    let blocked = preflight::preflight(spec, &members, (record.growth.as_ref(), shrink.is_some()), now);
+    let anew = |name: &InstanceName| shrink.is_some_and(|shrink| super::shrink::anew(seen, shrink, name));
+    let blocked = preflight::preflight(spec, &members, record.growth.as_ref(), anew, now);
     let adopted = (record.clone(), numbers.0);
     let mut draft = Draft {
         name,

@@ -64,7 +64,7 @@ pub enum ShrinkReason {
     Busy,
     /// A Job makes an instance.
     JobRunning(InstanceName),
-    /// The usage of a member is not known.
+    /// The usage of a member is not known, or the primary's not for long enough to see whether it fills.
     UsageUnknown(InstanceName),
     /// Somebody else lowered `spec.instances` again.
     SurgeReverted {

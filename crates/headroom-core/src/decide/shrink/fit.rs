@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Scene, acts, health::healthy, stuck};
 use crate::{
-    Observation, Record, Timestamp,
+    Bytes, Observation, Record, Timestamp,
     decide::{
         adopt::close,
         member::{bound_capacity, members},
@@ -13,7 +13,7 @@ use crate::{
     ledger::Outcome,
     names::{InstanceName, VolumeName},
     observation::{Mark, MemberSeen, PodSeen, Primary, Scaler},
-    record::{Condemned, Course, MemberRecord, Shrink, Surging, TurnedBack, VolumeRecord},
+    record::{Condemned, Course, MemberRecord, Shrink, ShrinkSizes, Surging, TurnedBack},
     witness::PROVES_FOR,
 };
 
@@ -141,15 +141,21 @@ fn turns_back(scene: &Scene<'_>, record: &Record, shrink: &Shrink) -> Option<Tur
     outgrown(scene, shrink)
 }
 
-/// Whether so much is needed by now that a volume saves nothing, or all of them too little.
+/// Whether more is needed by now than a volume had, or the targets, which never fall, have risen until no volume saves
+/// half of what is worth a shrink.
 fn outgrown(scene: &Scene<'_>, shrink: &Shrink) -> Option<TurnedBack> {
-    let look = |name| scene.decided.get(name).map(|decided| &decided.look);
-    let vain = shrink.volumes.keys().all(|name| look(name).is_some_and(|look| look.vain));
+    let rules = &scene.policy.volumes;
+    let little = |(name, sizes): (&VolumeName, &ShrinkSizes)| {
+        let half = rules.get(name).map_or(0, |rules| u64::from(rules.shrink.minimum_saving.get()));
+        sizes.from.minus_or_zero(sizes.to) < sizes.from.scaled_up(half, 200).unwrap_or(Bytes::MAX)
+    };
+    let vain = shrink.volumes.iter().all(little);
     shrink.volumes.iter().find_map(|(name, sizes)| {
-        let needed = look(name)?.needed.filter(|needed| vain || *needed >= sizes.from)?;
-        let rules = scene.policy.volumes.get(name)?;
-        let asked = rules.request.is_some_and(|request| request.rounded_up_to(rules.unit) >= needed);
-        Some(if asked { TurnedBack::SpecChanged } else { TurnedBack::TooSmall })
+        let needed = scene.decided.get(name)?.look.needed.unwrap_or(sizes.to).max(sizes.to);
+        let request = rules.get(name).and_then(|rules| Some(rules.request?.rounded_up_to(rules.unit)));
+        let asked = request.is_some_and(|request| request >= needed);
+        let why = if asked { TurnedBack::SpecChanged } else { TurnedBack::TooSmall };
+        (vain || needed >= sizes.from).then_some(why)
     })
 }
 
@@ -232,25 +238,27 @@ fn end(scene: &Scene<'_>, record: &mut Record, shrink: &mut Shrink) -> Option<Ne
         if let Some(volume) = record.volumes.get_mut(name) {
             volume.effective = sizes.to;
             close(&mut volume.ledger, shrink.id, Outcome::Completed { at: scene.now });
-            keep_late(scene, name, volume);
         }
     }
+    keep_late(scene, record);
     record.shrunk_at = Some(scene.now);
     shrink.course = Course::Tidy;
     None
 }
 
 /// A claim that was born small and raised may be shown by its kubelet as it was before: the next process must know.
-fn keep_late(scene: &Scene<'_>, name: &VolumeName, volume: &mut VolumeRecord) {
-    let late: Vec<_> = members(scene.seen, name, volume, scene.now)
-        .into_iter()
-        .filter(|member| member.smaller().is_some())
-        .map(|member| {
-            let (claim, last_usage) = (member.claim.id.uid.clone(), member.last);
-            (member.name.clone(), MemberRecord { claim, grown_at: Some(scene.now), last_usage })
-        })
-        .collect();
-    volume.members.extend(late);
+fn keep_late(scene: &Scene<'_>, record: &mut Record) {
+    for (name, volume) in &mut record.volumes {
+        let late: Vec<_> = members(scene.seen, name, volume, scene.now)
+            .into_iter()
+            .filter(|member| member.smaller().is_some())
+            .map(|member| {
+                let (claim, last_usage) = (member.claim.id.uid.clone(), member.last);
+                (member.name.clone(), MemberRecord { claim, grown_at: Some(scene.now), last_usage })
+            })
+            .collect();
+        volume.members.extend(late);
+    }
 }
 
 /// Whether nothing is left to do; closes the ledgers of a shrink that turned back.
@@ -274,6 +282,7 @@ fn over(scene: &Scene<'_>, record: &mut Record, shrink: &Shrink) -> Over {
             None => Over::Perhaps,
             Some(0) => {
                 superseded(record, shrink, scene.now);
+                keep_late(scene, record);
                 Over::Yes
             }
             Some(_) => Over::No,

@@ -28,13 +28,12 @@ pub(in crate::decide) struct Look {
     pub(in crate::decide) offer: Option<Offer>,
     /// The size that holds what is used; `None` while the usage of a member is not known.
     pub(in crate::decide) needed: Option<Bytes>,
-    /// The size that holds what is used saves too little by now for a shrink to go on.
-    pub(in crate::decide) vain: bool,
     /// The member of which the usage is not known.
     pub(in crate::decide) unknown: Option<InstanceName>,
-    /// The primary, where this process has seen its usage once: whether it fills is not known.
+    /// The primary, where this process has seen its usage once: whether it fills right now is not known. Two looks are a
+    /// compromise: a rate takes three, and where kubelets are slow these take minutes.
     pub(in crate::decide) glimpsed: Option<InstanceName>,
-    /// How fast WAL is written on it is not known.
+    /// How fast WAL is written on the volume is not known.
     pub(in crate::decide) unmeasured: bool,
     /// A member that was made anew has less than the buffer free, two samples long.
     pub(in crate::decide) short: bool,
@@ -49,7 +48,6 @@ impl Look {
     pub(in crate::decide) const NONE: Self = Self {
         offer: None,
         needed: None,
-        vain: false,
         unknown: None,
         glimpsed: None,
         unmeasured: false,
@@ -102,12 +100,10 @@ pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], run
     let glimpsed = glimpsed.map(|member| member.name.clone());
     keep_peak(draft, members);
     let ripe = ripe(draft, members, held, runs);
-    let saves = |to: &Bytes| saving(draft, *to) >= least_saving(draft);
-    // Half of it, so that a shrink does not turn back for the little that comes and goes while it runs.
-    let vain = needed.is_some_and(|to| saving(draft, to).get() < least_saving(draft).get().div_ceil(2));
+    let saves = |to: &Bytes| saves_enough(draft, *to);
     let offer = needed.filter(|to| ripe && saves(to)).map(|to| Offer { from: draft.record.effective, to });
     let floored = ripe && offer.is_none() && held.is_some_and(|held| saves(&held));
-    Look { offer, needed, vain, unknown, glimpsed, unmeasured, short, pressed, floored }
+    Look { offer, needed, unknown, glimpsed, unmeasured, short, pressed, floored }
 }
 
 /// What the fullest member uses is taken in while the volume is too large, also while nothing may be offered.
@@ -137,7 +133,7 @@ fn ripe(draft: &mut Draft<'_>, members: &[Member<'_>], held: Option<Bytes>, runs
     // Of a member that is not known nothing follows, neither way.
     let Some(held) = held else { return false };
     if draft.record.calm.is_none() {
-        if !(saving(draft, held) >= least_saving(draft) && free_above(draft, members, ROOMY_POINTS)) {
+        if !(saves_enough(draft, held) && free_above(draft, members, ROOMY_POINTS)) {
             return false;
         }
         draft.record.calm = Some(Calm::from(draft.now));
@@ -179,17 +175,12 @@ fn device(draft: &Draft<'_>, member: &Member<'_>, sample: Sample, in_use: Bytes)
     by_share.max(file_system.plus(member.capacity.minus_or_zero(sample.capacity)))
 }
 
-/// What a volume of this size saves.
-fn saving(draft: &Draft<'_>, to: Bytes) -> Bytes {
-    draft.record.effective.minus_or_zero(to)
-}
-
-/// What a shrink must save to be worth it.
-fn least_saving(draft: &Draft<'_>) -> Bytes {
+fn saves_enough(draft: &Draft<'_>, to: Bytes) -> bool {
     let (from, limit, rules) = (draft.record.effective, draft.policy.limit, draft.policy.shrink);
+    let saving = from.minus_or_zero(to);
     let share = from.scaled_up(u64::from(rules.minimum_saving.get()), 100).unwrap_or(Bytes::MAX);
     let least = limit.scaled_up(1, 10).unwrap_or(LEAST_SAVING).min(LEAST_SAVING);
-    share.max(least).max(draft.policy.unit)
+    saving > Bytes::ZERO && saving >= share.max(least)
 }
 
 /// Bytes that a copy of an instance carries: what the fullest one uses; where that is not known, what it asks for.

@@ -94,7 +94,10 @@ fn a_pace_of_wal_that_forbids_a_shrink_is_measured_again() {
     let now = world.now;
     world.seen.evidence.survey.as_mut().unwrap().mark = Some((now.minus(Span::minutes(20)), 0));
     facts(&mut world).replication.get_mut(&instance(1)).unwrap().position = 200 << 30;
-    assert!(world.decide().needs.is_none() && world.report().state == State::Balanced, "10Gi a minute and more");
+    assert!(
+        world.decide().needs.is_none() && world.report().state == State::Balanced,
+        "10Gi a minute and more"
+    );
     world.seen.evidence.survey.as_mut().unwrap().at = now.minus(Span::minutes(10));
     assert_eq!(world.report().state, State::Balanced, "still");
     world.seen.evidence.survey.as_mut().unwrap().at = now.minus(Span::seconds(601));

@@ -13,7 +13,7 @@ use crate::{
     Act, Cell, Fact, Level, Pace, Scenario, Step, Topology, Wait,
     catalogue::common::{GI_1, GI_2, GI_4, data, rest, scenario, until},
     expect::{Control, Expect, Functional, Storage, Timing, all},
-    fixture::{Calm, ShrinkFixture},
+    fixture::{ShrinkFixture, Stabilization},
 };
 
 const A_MONTH: &str = "a cluster has no month to spare for it";
@@ -62,7 +62,7 @@ pub(in crate::catalogue) fn calm(topology: Topology) -> Cell {
         ]),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
-    let fixture = with(topology, ShrinkFixture { stabilization: Calm::Minutes(24 * 60), ..SHRINKS });
+    let fixture = with(topology, ShrinkFixture { stabilization: Stabilization::Minutes(24 * 60), ..SHRINKS });
     let title = "A month of daily swings after a shrink: no growth, and no further shrink";
     let plain = scenario("shrink_calm_month", title, fixture, script, expect);
     let (level, pace) = (Level::P1, Pace::Slow);

@@ -13,7 +13,7 @@ use crate::{
     Act, Cell, Level, Pace, Scenario, Step, Topology, Wait,
     catalogue::common::{GI_1, GI_4, data, rest, scenario, write},
     expect::{Expect, Storage, Timing, all},
-    fixture::{Calm, ShrinkFixture},
+    fixture::{ShrinkFixture, Stabilization},
 };
 
 const HOURS: &str = "a cluster has no hours to spare for it";
@@ -46,7 +46,7 @@ pub(in crate::catalogue) fn remembered(topology: Topology) -> Cell {
         control: once(topology),
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
-    let fixture = with(topology, ShrinkFixture { stabilization: Calm::Minutes(120), ..SHRINKS });
+    let fixture = with(topology, ShrinkFixture { stabilization: Stabilization::Minutes(120), ..SHRINKS });
     let title = "A peak of hours ago still has room after a shrink: it comes back, and nothing grows";
     let plain = scenario("shrink_peak_remembered", title, fixture, script, expect);
     let (level, pace) = (Level::P1, Pace::Slow);

@@ -8,12 +8,12 @@ use crate::{
     Act, Fact, Fixture, Step, Topology, Wait, Who,
     catalogue::common::{GI_1, GI_4, data, plain, until, write},
     expect::{Control, Data, Functional, Storage, all},
-    fixture::{Calm, PolicyFixture, ShrinkFixture, WindowFixture},
+    fixture::{PolicyFixture, ShrinkFixture, Stabilization, WindowFixture},
 };
 
 /// Shrink once it was calm for longer than a slow fill takes, with a further instance, on a single instance too.
 pub(super) const SHRINKS: ShrinkFixture =
-    ShrinkFixture { stabilization: Calm::Measured, surge: true, allow_switchover: true };
+    ShrinkFixture { stabilization: Stabilization::Measured, surge: true, allow_switchover: true };
 
 /// One data volume of 1Gi, limit 4Gi, shrink enabled.
 pub(super) fn fixture(topology: Topology) -> Fixture {
@@ -27,9 +27,9 @@ pub(super) fn with(topology: Topology, shrink: ShrinkFixture) -> Fixture {
     Fixture { policy, ..plain }
 }
 
-/// Calm for longer than a fill takes whose pace would tell in what the claims come to.
+/// The same five minutes for all: what is filled here is so much that its pace would tell in what the claims come to.
 pub(super) fn patient(topology: Topology) -> Fixture {
-    with(topology, ShrinkFixture { stabilization: Calm::Minutes(5), ..SHRINKS })
+    with(topology, ShrinkFixture { stabilization: Stabilization::Minutes(5), ..SHRINKS })
 }
 
 /// Shrink without a further instance.
