@@ -60,6 +60,27 @@ fn a_repair_is_told_per_claim() {
 }
 
 #[test]
+fn a_repair_follows_a_read_of_the_objects_and_the_raises_of_a_growth_do_not() {
+    let mut run = full();
+    let words = run.words();
+    let raise = words.iter().position(|word| word.starts_with("resize")).expect("it grew");
+    assert!(words[raise - 1].starts_with("status"), "{words:?}");
+    run.sent.clear();
+    run.world.edit_claim("a", |claim| {
+        claim.requested = Bytes::gibi(10);
+        claim.requested_text = "10Gi".into();
+        claim.capacity = Some(Bytes::gibi(10));
+    });
+    run.show();
+    run.settle();
+    let words = run.words();
+    assert!(
+        matches!(&words[..2], [read, raise] if read == "read a" && raise.starts_with("resize")),
+        "{words:?}"
+    );
+}
+
+#[test]
 fn a_state_that_concerns_people_is_told_when_it_is_entered() {
     let mut run = full();
     run.notes.clear();

@@ -377,6 +377,41 @@ fn a_shrink_that_would_save_next_to_nothing_turns_back() {
     assert_eq!(course(&used(66)), Course::Back(TurnedBack::TooSmall));
 }
 
+/// A tablespace shrinks beside the data, with claims like those.
+fn with_tablespace(world: &mut World) -> VolumeName {
+    let (data, idx) = (VolumeName::Data, VolumeName::Tablespace("idx".into()));
+    let rules = world.rules().clone();
+    world.policy.volumes.insert(idx.clone(), rules);
+    let spec = world.seen.cluster.volumes[&data].clone();
+    world.seen.cluster.volumes.insert(idx.clone(), spec);
+    let record = world.volume_record().clone();
+    world.record.volumes.insert(idx.clone(), record);
+    let shrink = world.record.shrink.as_mut().unwrap();
+    let sizes = shrink.volumes[&data].clone();
+    shrink.volumes.insert(idx.clone(), sizes);
+    for (name, member) in &mut world.seen.members {
+        let mut claim = member.claims[&data].clone();
+        let samples = world.seen.evidence.samples[&claim.id.uid].clone();
+        claim.id = object(&format!("idx-{name}"));
+        world.seen.evidence.samples.insert(claim.id.uid.clone(), samples);
+        member.claims.insert(idx.clone(), claim);
+    }
+    idx
+}
+
+#[test]
+fn a_shrink_goes_on_while_one_of_its_volumes_is_worth_it() {
+    let mut world = marked();
+    let idx = with_tablespace(&mut world);
+    let course = |world: &World| world.record.shrink.as_ref().unwrap().course;
+    world.rules().request = Some(gi(91));
+    session(&mut world);
+    assert_eq!(course(&world), Course::Smaller);
+    world.policy.volumes.get_mut(&idx).unwrap().request = Some(gi(91));
+    session(&mut world);
+    assert_eq!(course(&world), Course::Back(TurnedBack::SpecChanged));
+}
+
 #[test]
 fn nothing_is_destroyed_upon_a_cache_an_old_read_or_an_old_survey() {
     let destroys = |world: &World| world.decide().actions.iter().any(|it| matches!(it, Action::Destroy(_)));
