@@ -8,6 +8,7 @@ mod admission;
 mod ballast;
 mod birth;
 mod class;
+mod cnpg;
 mod connect;
 mod evidence;
 mod finalizers;

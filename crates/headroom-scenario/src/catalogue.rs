@@ -42,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 70] = [
+const ROWS: [Row; 75] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -85,8 +85,11 @@ const ROWS: [Row; 70] = [
     Row::Plain(shrink::again),
     Row::Plain(shrink::tablespace),
     Row::Plain(shrink::wal),
+    Row::Plain(shrink::two),
     Row::Plain(shrink::without_hints),
     Row::Plain(shrink::disruptions_forbidden),
+    Row::Plain(shrink::supervised),
+    Row::Plain(shrink::from_snapshots),
     gated("shrink_old_primary_broken", LOWERS, shrink::old_primary_broken),
     Row::Plain(shrink::born_too_small),
     Row::Plain(shrink::fails),
@@ -100,11 +103,13 @@ const ROWS: [Row; 70] = [
     gated("p0_07_switchover_during_shrink", SHRINK, shrink::switchover),
     gated("p0_08_request_raised_during_shrink", SHRINK, shrink::raised),
     gated("p0_08_request_lowered_during_shrink", SHRINK, shrink::lowered),
+    gated("p0_08_paused_during_shrink", SHRINK, shrink::paused),
     gated("p0_08_shrink_disabled", SHRINK, shrink::disabled),
     gated("p0_08_instances_raised_during_shrink", SHRINK, shrink::more),
     gated("p0_08_instances_lowered_during_shrink", SHRINK, shrink::fewer),
     gated("shrink_operator_killed", SHRINK, shrink::killed),
-    gated("shrink_cnpg_away", SHRINK, shrink::reconciliation_off),
+    gated("shrink_cnpg_away", SHRINK, shrink::cnpg_away),
+    gated("shrink_reconciliation_disabled", SHRINK, shrink::reconciliation_off),
     gated("shrink_surge_reverted", SURGED, shrink::reverted),
     gated("shrink_unschedulable", COPIES, shrink::unschedulable),
     gated("shrink_node_cordoned", SHRINK, shrink::cordoned),

@@ -149,6 +149,8 @@ pub enum PolicyChange {
     Request(Bytes),
     /// `shrink.enabled`.
     Shrink(bool),
+    /// `mode`: `Paused`, or `Apply` again.
+    Paused(bool),
 }
 
 /// A disturbance.
@@ -169,6 +171,8 @@ pub enum Strike {
     Cordon(Who),
     /// Cordon every node: no new pod finds a place.
     CordonAll,
+    /// Stop CloudNativePG's operator for so long: instances run on, and nobody acts on the Cluster.
+    CnpgAway(Duration),
     /// Damage the data directory of this member: its server ends and never starts again.
     BreakData(Who),
     /// An act that strikes at the gate: a spec change, a Backup, a scale-up.
@@ -187,6 +191,7 @@ impl Strike {
             | Self::Drain(_)
             | Self::Cordon(_)
             | Self::CordonAll
+            | Self::CnpgAway(_)
             | Self::BreakData(_) => None,
         }
     }
@@ -195,7 +200,7 @@ impl Strike {
     pub const fn touches(&self) -> Shared {
         match self {
             Self::KillOperator => Shared::Operator,
-            Self::Drain(_) | Self::Cordon(_) | Self::CordonAll => Shared::Nodes,
+            Self::Drain(_) | Self::Cordon(_) | Self::CordonAll | Self::CnpgAway(_) => Shared::Nodes,
             Self::DeletePod(_) | Self::SwitchOver | Self::FailOver | Self::BreakData(_) => Shared::Nothing,
             Self::Change(act) => act.touches(),
         }

@@ -300,6 +300,8 @@ pub struct PodState {
     pub uid: String,
     /// Ready condition.
     pub ready: bool,
+    /// Its label `cnpg.io/instanceRole` says primary: to it writes go.
+    pub primary: bool,
     /// Restart count of container `postgres`.
     pub restarts: u32,
     /// Exit code of the newest termination.

@@ -158,6 +158,8 @@ impl fmt::Display for PolicyChange {
             Self::EmergencyLimit(limit) => write!(f, "set emergencyLimit to {limit}"),
             Self::Request(request) => write!(f, "set request to {request}"),
             Self::Shrink(enabled) => write!(f, "set shrink.enabled to {enabled}"),
+            Self::Paused(true) => f.write_str("set mode to Paused"),
+            Self::Paused(false) => f.write_str("set mode to Apply"),
         }
     }
 }
@@ -172,6 +174,7 @@ impl fmt::Display for Strike {
             Self::Drain(who) => write!(f, "drain the node of {who}"),
             Self::Cordon(who) => write!(f, "cordon the node of {who}"),
             Self::CordonAll => f.write_str("cordon all nodes"),
+            Self::CnpgAway(span) => write!(f, "stop CloudNativePG's operator for {} s", span.as_secs()),
             Self::BreakData(who) => write!(f, "damage the data directory of {who}"),
             Self::Change(act) => act.fmt(f),
         }

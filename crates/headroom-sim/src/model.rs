@@ -145,7 +145,7 @@ pub struct Model {
     /// The driver refuses every growth for a limit of its own.
     pub(crate) provider_limit: bool,
     /// CNPG's own operator is away until then.
-    cnpg_back_at: Millis,
+    pub(crate) cnpg_back_at: Millis,
     /// Nodes that take no new pods.
     pub(crate) cordoned: BTreeSet<Name>,
     /// A PodDisruptionBudget of somebody's, `keep`, with `maxUnavailable: 0` over all instances.

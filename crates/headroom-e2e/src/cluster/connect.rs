@@ -18,7 +18,7 @@ use crate::{args::Install, profile::Profile};
 use super::{
     admission::{self, WriteGates},
     class::{self, Class},
-    install,
+    cnpg, install,
     lanes::Lanes,
     manifests::Offer,
     nodes,
@@ -95,6 +95,7 @@ impl Connection {
         let class = class.name;
         let runtime = Arc::new(runtime);
         runtime.block_on(nodes::remove_leftovers(&client))?;
+        runtime.block_on(cnpg::remove_leftovers(&client))?;
         let lanes = runtime.block_on(Lanes::mark(&client))?;
         let connection = Self { runtime, client, options, class, snapshots, profile, is_lab, lanes, writes };
         connection.runtime.block_on(operator::remove_leftovers(&connection.client))?;

@@ -11,7 +11,7 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, LogParams},
 };
 
-use super::operator;
+use super::{cnpg, operator};
 
 /// Kinds of the scenario's namespace: group, version, kind, plural. No secrets.
 const KINDS: [(&str, &str, &str, &str); 11] = [
@@ -27,8 +27,6 @@ const KINDS: [(&str, &str, &str, &str); 11] = [
     ("storage.k8s.io", "v1", "VolumeAttachment", "volumeattachments"),
     ("events.k8s.io", "v1", "Event", "events"),
 ];
-/// Where CloudNativePG's manifest puts its operator.
-const CNPG_NAMESPACE: &str = "cnpg-system";
 
 /// One scenario's evidence.
 pub(crate) struct Evidence<'a> {
@@ -63,7 +61,7 @@ impl Evidence<'_> {
             }
         }
         for (namespace, since) in
-            [(self.namespace, None), (operator::NAMESPACE, Some(self.age)), (CNPG_NAMESPACE, Some(self.age))]
+            [(self.namespace, None), (operator::NAMESPACE, Some(self.age)), (cnpg::NAMESPACE, Some(self.age))]
         {
             self.logs(namespace, since, &mut written).await?;
         }

@@ -92,6 +92,7 @@ pub(crate) fn pod(object: &Value) -> Option<PodState> {
         instance: text(object, "/metadata/labels/cnpg.io~1instanceName")?.into(),
         uid: text(object, "/metadata/uid")?.to_owned(),
         ready: condition(object, "Ready") == Some("True"),
+        primary: text(object, "/metadata/labels/cnpg.io~1instanceRole") == Some("primary"),
         restarts: number(postgres, "/restartCount"),
         last_exit: exit,
         terminating: terminating(object),

@@ -60,6 +60,8 @@ pub(crate) struct ClusterWorld {
     held: Vec<Gate>,
     reached: Vec<Gate>,
     operator_stopped: bool,
+    /// This scenario has stopped CloudNativePG's operator.
+    cnpg_stopped: bool,
     /// Who looks after the volumes.
     operator: Operator,
     /// It is the scenario's own.
@@ -111,6 +113,7 @@ impl ClusterWorld {
             held: Vec::new(),
             reached: Vec::new(),
             operator_stopped: false,
+            cnpg_stopped: false,
             growth_refused: false,
             cordoned: Vec::new(),
             backups: 0,

@@ -2,7 +2,7 @@
 
 use crate::{Gate, Scenario, Topology, scenario::Cell};
 
-/// A scenario at a gate, or why the topology cannot have it at all.
+/// A scenario at a gate, or why the topology cannot have it there.
 pub(super) type Made = Result<Scenario, &'static str>;
 
 /// A scenario that strikes at gates.
@@ -22,7 +22,7 @@ pub(super) const STORAGE: &[Gate] = &[Gate::ControllerStep, Gate::NodeStep];
 /// Every step of a shrink.
 pub(super) const SHRINK: &[Gate] = &Gate::SHRINK;
 /// The steps of a shrink at which a surge is there.
-pub(super) const SURGED: &[Gate] = &[Gate::BeforeReplace];
+pub(super) const SURGED: &[Gate] = &[Gate::Provision, Gate::BeforeReplace, Gate::BeforePromotion];
 /// While an instance joins.
 pub(super) const COPIES: &[Gate] = &[Gate::Provision];
 /// The last step of a shrink.
@@ -38,10 +38,18 @@ impl Gated {
     }
 
     fn of(&self, topology: Topology) -> Vec<Cell> {
+        let made: Vec<Made> = self.gates.iter().map(|gate| (self.make)(topology, *gate)).collect();
+        if let Some(Err(why)) = made.first()
+            && made.iter().all(Result::is_err)
+        {
+            return vec![Cell::Blank { id: self.id, topology, moment: None, why }];
+        }
         let mut cells = Vec::new();
-        for gate in self.gates {
-            match (self.make)(topology, *gate) {
-                Err(why) => return vec![Cell::Blank { id: self.id, topology, moment: None, why }],
+        for (gate, made) in self.gates.iter().zip(made) {
+            match made {
+                Err(why) => {
+                    cells.push(Cell::Blank { id: self.id, topology, moment: Some(*gate), why });
+                }
                 Ok(_) if topology == Topology::T1 && *gate == Gate::BetweenClaims => {
                     let why = "one instance has one claim of the volume: there is nothing between";
                     cells.push(Cell::Blank { id: self.id, topology, moment: Some(*gate), why });

@@ -14,14 +14,16 @@ mod volumes;
 pub(super) use copies::{
     born_too_small, fails, given_up, marked_is_elected, primary_lost, primary_lost_before_pod,
 };
-pub(super) use guarded::{disruptions_forbidden, old_primary_broken, without_hints};
+pub(super) use guarded::{
+    disruptions_forbidden, from_snapshots, old_primary_broken, supervised, without_hints,
+};
 pub(super) use month::calm;
 pub(super) use nodes::{backed_up, cordoned, drained};
 pub(super) use peak::remembered;
 pub(super) use plain::{again, plain, without_surge};
 pub(super) use struck::{
-    crash, failover, fewer, killed, lowered, more, raised, reconciliation_off, reverted, switchover,
-    unschedulable,
+    cnpg_away, crash, failover, fewer, killed, lowered, more, paused, raised, reconciliation_off, reverted,
+    switchover, unschedulable,
 };
 pub(super) use turned::{deleted, disabled, emergency};
-pub(super) use volumes::{tablespace, wal};
+pub(super) use volumes::{tablespace, two, wal};

@@ -1,6 +1,11 @@
 //! The six core invariants of the requirements: judged in every run, whatever the scenario expects.
 
-use headroom_core::{Bytes, names::VolumeName};
+use std::collections::BTreeSet;
+
+use headroom_core::{
+    Bytes,
+    names::{InstanceName, VolumeName},
+};
 
 use super::{Assertion, Case, Class, assertion, require, storage};
 use crate::{
@@ -94,7 +99,40 @@ fn no_data_loss(case: &Case<'_>) -> Result<(), String> {
             require(amcheck_clean != Some(false), || "pg_amcheck found corruption".to_owned())?;
         }
     }
+    one_primary(case)?;
     primary_keeps_its_claims(case)
+}
+
+/// CNPG relabels pods one after the other.
+const RELABELLED_MS: u64 = 5_000;
+
+/// Writes go to one server: no two pods that are ready and stay are labelled primary for longer than relabelling takes.
+fn one_primary(case: &Case<'_>) -> Result<(), String> {
+    let mut primaries: BTreeSet<&InstanceName> = BTreeSet::new();
+    let mut since: Option<u64> = None;
+    for entry in &case.trace.entries {
+        if let Some(began) = since {
+            require(entry.at_ms < began.saturating_add(RELABELLED_MS), || {
+                let names: Vec<&str> = primaries.iter().map(|name| name.as_str()).collect();
+                format!("{} are primaries at once, {} s into the run", names.join(" and "), began / 1000)
+            })?;
+        }
+        match &entry.what {
+            What::ClusterGone | What::Acted(Act::Restore { .. }) => primaries.clear(),
+            What::Pod(pod) if pod.primary && pod.ready && !pod.terminating => {
+                primaries.insert(&pod.instance);
+            }
+            What::Pod(pod) => {
+                primaries.remove(&pod.instance);
+            }
+            What::PodGone(instance) => {
+                primaries.remove(instance);
+            }
+            _ => {}
+        }
+        since = if primaries.len() > 1 { since.or(Some(entry.at_ms)) } else { None };
+    }
+    Ok(())
 }
 
 /// No claim of the current primary is ever deleted, but with its Cluster. What the trace says of claims and of the Cluster

@@ -217,6 +217,7 @@ impl Fnv {
             PolicyChange::EmergencyLimit(limit) => self.tag(3).bytes(limit),
             PolicyChange::Request(request) => self.tag(4).bytes(request),
             PolicyChange::Shrink(enabled) => self.tag(5).flag(enabled),
+            PolicyChange::Paused(paused) => self.tag(6).flag(paused),
         }
     }
 
@@ -231,6 +232,7 @@ impl Fnv {
             Strike::Change(act) => self.tag(6).act(act),
             Strike::BreakData(who) => self.tag(7).who(*who),
             Strike::Cordon(who) => self.tag(8).who(*who),
+            Strike::CnpgAway(span) => self.tag(9).u64(span.as_secs()),
         }
     }
 
@@ -260,10 +262,11 @@ impl Fnv {
     }
 
     fn pod(&mut self, pod: &PodState) {
-        let PodState { instance, uid, ready, restarts, last_exit, terminating, image } = pod;
+        let PodState { instance, uid, ready, primary, restarts, last_exit, terminating, image } = pod;
         self.text(instance.as_str());
         self.text(uid);
         self.flag(*ready);
+        self.flag(*primary);
         self.u32(*restarts);
         self.maybe(*last_exit, Self::i32);
         self.flag(*terminating);

@@ -30,6 +30,7 @@ pub(crate) fn pod(instance: &str, ready: bool, restarts: u32, last_exit: Option<
     let uid = format!("pod-{instance}");
     let image = "postgres:15".to_owned();
     What::Pod(PodState {
+        primary: instance == "pg-1",
         instance: instance.into(),
         uid,
         ready,

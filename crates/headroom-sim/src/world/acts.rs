@@ -230,6 +230,9 @@ impl SimWorld {
                 self.model.change(|model| model.cordon(&node));
             }
             Strike::CordonAll => self.model.change(Model::cordon_all),
+            Strike::CnpgAway(span) => {
+                self.model.restart_cnpg(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            }
             Strike::BreakData(who) => {
                 let instance = self.instance(*who)?;
                 self.model.change(|model| model.break_data(&CLUSTER.into(), &instance));

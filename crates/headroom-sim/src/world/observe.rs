@@ -15,7 +15,7 @@ use super::{SimWorld, storage, translate};
 use crate::model::{
     Happened,
     apiserver::{Change, Object},
-    object::{Claim, Cluster, Container, Job, Pod},
+    object::{Claim, Cluster, Container, Job, Pod, Role},
     stats::Measured,
 };
 
@@ -187,6 +187,7 @@ fn pod_state(pod: &Pod) -> PodState {
         instance: InstanceName::from(&*pod.instance),
         uid: format!("uid-{}", pod.meta.uid),
         ready: pod.ready,
+        primary: pod.role == Some(Role::Primary),
         restarts: pod.restarts,
         last_exit: pod.last_exit.map(|exit| exit.code),
         terminating: pod.meta.deleting,

@@ -124,6 +124,7 @@ pub(super) fn changed(spec: &DynamicStorageSpec, change: PolicyChange) -> Dynami
             }
             PolicyChange::Request(request) => volume.request = Some(request.into()),
             PolicyChange::Shrink(enabled) => volume.shrink.enabled = enabled,
+            PolicyChange::Paused(paused) => spec.mode = if paused { Mode::Paused } else { Mode::Apply },
         }
     }
     spec

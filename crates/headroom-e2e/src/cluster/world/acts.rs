@@ -152,6 +152,10 @@ impl ClusterWorld {
 
     /// Changes the block of the data volume and that of the tablespace.
     fn set_policy(&self, change: PolicyChange) -> Result<(), WorldError> {
+        if let PolicyChange::Paused(paused) = change {
+            let mode = if paused { "Paused" } else { "Apply" };
+            return self.merge("DynamicStorage", NAME, &json!({"spec": {"mode": mode}}));
+        }
         let object = self.object("DynamicStorage", NAME);
         let spec = object.as_ref().and_then(|object| object.get("spec"));
         let mut patch = json!({"storage": changed(change)});
@@ -171,7 +175,10 @@ impl ClusterWorld {
             PolicyChange::Limit(limit) => PolicyChange::Limit(self.scale.up(limit)),
             PolicyChange::EmergencyLimit(limit) => PolicyChange::EmergencyLimit(self.scale.up(limit)),
             PolicyChange::Request(request) => PolicyChange::Request(self.scale.up(request)),
-            PolicyChange::TargetBuffer(_) | PolicyChange::Budget(..) | PolicyChange::Shrink(_) => change,
+            PolicyChange::TargetBuffer(_)
+            | PolicyChange::Budget(..)
+            | PolicyChange::Shrink(_)
+            | PolicyChange::Paused(_) => change,
         }
     }
 
@@ -222,6 +229,8 @@ fn changed(change: PolicyChange) -> Value {
         }
         PolicyChange::Request(request) => json!({"request": request.to_string()}),
         PolicyChange::Shrink(enabled) => json!({"shrink": {"enabled": enabled}}),
+        // It is the object's, not a block's.
+        PolicyChange::Paused(_) => json!({}),
         PolicyChange::EmergencyLimit(limit) => {
             json!({"emergencyGrow": {"emergencyLimit": limit.to_string()}})
         }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 
 use super::ClusterWorld;
-use crate::cluster::{birth, evidence::Evidence, finalizers};
+use crate::cluster::{birth, cnpg, evidence::Evidence, finalizers};
 
 /// Logs are asked for from a little before the scenario began.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -50,9 +50,14 @@ impl ClusterWorld {
         } else {
             Ok(())
         };
+        let cnpg = if std::mem::take(&mut self.cnpg_stopped) {
+            self.connection.runtime.block_on(cnpg::start(&self.connection.client))
+        } else {
+            Ok(())
+        };
         let nodes = self.uncordon();
         let storage = if self.growth_refused { self.refuse_growth(false) } else { Ok(()) };
-        operator.and(nodes).and(storage)
+        operator.and(cnpg).and(nodes).and(storage)
     }
 
     fn keep_evidence(&self) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::ClusterWorld;
 use crate::cluster::{
+    cnpg,
     connect::failed,
     manifests::NAME,
     nodes::{self, Victim},
@@ -32,9 +33,25 @@ impl ClusterWorld {
                 let names = runtime.block_on(nodes::names(&self.connection.client, self.lane()))?;
                 names.into_iter().try_for_each(|node| self.cordon(node))
             }
+            Strike::CnpgAway(span) => self.stop_cnpg(*span),
             Strike::BreakData(who) => self.break_data(*who),
             Strike::Change(act) => self.act(act),
         }
+    }
+
+    /// What the script does meanwhile, it does without CloudNativePG; after `span` that is started again.
+    fn stop_cnpg(&mut self, span: Duration) -> Result<(), WorldError> {
+        let client = self.connection.client.clone();
+        self.cnpg_stopped = true;
+        self.connection.runtime.block_on(cnpg::stop(&client))?;
+        let recorder = self.recorder.clone();
+        self.tasks.push(self.connection.runtime.spawn(async move {
+            tokio::time::sleep(span).await;
+            if let Err(error) = cnpg::start(&client).await {
+                recorder.push(What::Note(error.to_string()));
+            }
+        }));
+        Ok(())
     }
 
     /// The control file goes, and the server without a chance to write it anew.

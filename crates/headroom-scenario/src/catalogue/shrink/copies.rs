@@ -91,7 +91,8 @@ pub(in crate::catalogue) fn primary_lost(topology: Topology, gate: Gate) -> Made
         until(Fact::Ready(topology.instances()), Wait::Recovery),
     ];
     let promotions = if topology == Topology::T1 { (1, 1) } else { (1, 3) };
-    Ok(Struck::new("shrink_primary_lost_in_join", title, topology, strikes, promotions).at(gate))
+    let struck = Struck::new("shrink_primary_lost_in_join", title, topology, strikes, promotions);
+    Ok(Struck { serves: false, ..struck }.at(gate))
 }
 
 /// The same by a pod (experiments S8): the copy is there, no node takes its pod, and while that is Pending CloudNativePG

@@ -1,18 +1,18 @@
 //! What the experiments S2 and S4 showed, and the guard against each.
 
-use headroom_core::{names::VolumeName, report::State};
+use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    shape::{begun, done, fixture, functional, large, once, patient, restored, small},
+    shape::{balanced, begun, done, fixture, functional, large, once, patient, restored, served, small},
     struck::{Struck, strike},
 };
 use crate::{
-    Act, Cell, Fact, Gate, Step, Strike, Topology, Wait, Who,
+    Act, BackupMode, Cell, Fact, Fixture, Gate, Step, Strike, Topology, Wait, Who,
     catalogue::{
-        common::{blank, cell, data, rest, until},
+        common::{GI_4, blank, cell, data, rest, until},
         gated::Made,
     },
-    expect::{Control, Expect, Timing, all},
+    expect::{Control, Expect, Functional, Storage, Timing, all},
 };
 
 /// `wal_log_hints: off` goes with a single instance only, and CloudNativePG repairs nothing once there are two: no
@@ -66,7 +66,58 @@ pub(in crate::catalogue) fn old_primary_broken(topology: Topology, gate: Gate) -
     let mut control = struck.control;
     control.retain(|expected| !matches!(expected, Control::InstancesReplacedBetween(..)));
     control.push(Control::InstancesReplaced(1));
-    Ok(Struck { control, ..struck }.at(gate))
+    Ok(Struck { control, serves: false, ..struck }.at(gate))
+}
+
+/// A person has the switchover: headroom asks for it by the instance's name.
+pub(in crate::catalogue) fn supervised(topology: Topology) -> Cell {
+    let mut script = large();
+    script.extend([
+        begun(),
+        until(Fact::ReasonIs(VolumeName::Data, "PromoteByHand"), Wait::Shrink),
+        strike(Strike::SwitchOver),
+        done(),
+        restored(topology),
+        balanced(VolumeName::Data),
+    ]);
+    let expect = Expect {
+        functional: functional(topology, topology.instances()),
+        storage: small(),
+        data: served(),
+        control: once(topology),
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let title = "With primaryUpdateStrategy supervised a person switches over, and the shrink waits for it";
+    cell("shrink_supervised", title, Fixture { supervised: true, ..fixture(topology) }, script, expect)
+}
+
+/// CloudNativePG makes replicas of such a Cluster from its newest snapshot, which needs claims as large as that.
+pub(in crate::catalogue) fn from_snapshots(topology: Topology) -> Cell {
+    let mut script = large();
+    let held = "ReplicasComeFromSnapshots";
+    script.extend([until(Fact::ReasonIs(VolumeName::Data, held), Wait::Shrink), rest(Wait::Shrink)]);
+    let expect = Expect {
+        functional: all([
+            Functional::Healthy,
+            Functional::Promotions(0),
+            Functional::Instances(topology.instances()),
+            Functional::ReadyAtLeast(topology.instances()),
+        ]),
+        storage: all([Storage::EveryClaimRequests(VolumeName::Data, GI_4)]),
+        data: data(),
+        control: all([
+            Control::InstancesReplaced(0),
+            Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 0),
+            Control::NeverShown(VolumeName::Data, State::Shrinking),
+            Control::PassedThroughAs(VolumeName::Data, State::PendingShrink, held),
+            Control::EndsAs(VolumeName::Data, State::PendingShrink, held),
+            Control::QuietAtTheEnd,
+        ]),
+        timing: all([Timing::WithinSum(&[Wait::Shrink])]),
+    };
+    let fixture = Fixture { backups: Some(BackupMode::Offline), ..fixture(topology) };
+    let title = "A Cluster whose replicas come from snapshots does not shrink, and says why";
+    cell("shrink_snapshots_configured", title, fixture, script, expect)
 }
 
 /// A PodDisruptionBudget that allows no disruption holds the shrink by name, also one of a single instance.

@@ -43,7 +43,7 @@ pub(in crate::catalogue) fn drained(topology: Topology, gate: Gate) -> Made {
     after.extend([until(Fact::Serving, Wait::Recovery), Step::Do(Act::Uncordon), done()]);
     let struck = Struck::new("shrink_node_drained", title, topology, strikes, (1, 3));
     let fixture = Fixture { enable_pdb: topology != Topology::T1, ..fixture(topology) };
-    Ok(Struck { fixture, after, ..struck }.at(gate))
+    Ok(Struck { fixture, after, serves: false, ..struck }.at(gate))
 }
 
 const NO_STORE: &str = "it needs an object store, which the scenarios bring none of";

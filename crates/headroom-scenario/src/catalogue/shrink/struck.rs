@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headroom_core::{Bytes, names::VolumeName, report::State};
 
-use super::shape::{ALONE, AT_MOST, balanced, begun, done, ended, fixture, large_with, replaced};
+use super::shape::{ALONE, AT_MOST, balanced, begun, done, ended, fixture, large_with, replaced, served};
 use crate::{
     Act, Fact, Fixture, Gate, Scenario, Step, Strike, Topology, Wait, Who,
     catalogue::{
@@ -32,6 +32,8 @@ pub(super) struct Struck {
     pub(super) size: (Bytes, Bytes),
     /// Fewest and most promotions.
     pub(super) promotions: (u32, u32),
+    /// No server is struck: as many are ready all the time as are declared, and writes wait for the switchover alone.
+    pub(super) serves: bool,
     pub(super) control: Vec<Control>,
 }
 
@@ -47,7 +49,20 @@ impl Struck {
         let instances = topology.instances();
         let after = vec![done()];
         let (fixture, size) = (fixture(topology), (GI_1, AT_MOST));
-        Self { id, title, fixture, before: None, strikes, after, instances, size, promotions, control }
+        let serves = true;
+        Self {
+            id,
+            title,
+            fixture,
+            before: None,
+            strikes,
+            after,
+            instances,
+            size,
+            promotions,
+            serves,
+            control,
+        }
     }
 
     /// The scenario at this gate.
@@ -71,17 +86,20 @@ impl Struck {
         let balances = Control::EndsAs(VolumeName::Data, State::Balanced, "EnoughFree");
         script.extend(self.control.contains(&balances).then(|| balanced(VolumeName::Data)));
         let (least, most) = self.promotions;
+        let ready = self.fixture.topology.instances().min(self.instances);
+        let mut functional = all([
+            Functional::Healthy,
+            Functional::PromotionsBetween(least, most),
+            Functional::Instances(self.instances),
+        ]);
+        functional.extend(self.serves.then_some(Functional::ReadyAtLeast(ready)));
         let expect = Expect {
-            functional: all([
-                Functional::Healthy,
-                Functional::PromotionsBetween(least, most),
-                Functional::Instances(self.instances),
-            ]),
+            functional,
             storage: all([
                 Storage::EveryClaimBetween(VolumeName::Data, self.size.0, self.size.1),
                 Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
             ]),
-            data: data(),
+            data: if self.serves { served() } else { data() },
             control: self.control,
             timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
         };
@@ -108,24 +126,27 @@ pub(super) fn wanted(act: Act) -> Vec<Step> {
 pub(in crate::catalogue) fn failover(topology: Topology, gate: Gate) -> Made {
     let title = "The primary is lost at a step of a shrink: nobody else is, and it ends as planned";
     let strikes = vec![strike(Strike::FailOver)];
-    Ok(Struck::new("p0_07_failover_during_shrink", title, topology, strikes, (1, 3)).at(gate))
+    let struck = Struck::new("p0_07_failover_during_shrink", title, topology, strikes, (1, 3));
+    Ok(Struck { serves: false, ..struck }.at(gate))
 }
 
 /// The primary's pod is deleted.
 pub(in crate::catalogue) fn crash(topology: Topology, gate: Gate) -> Made {
     let title = "The primary's pod goes at a step of a shrink, and it ends as planned";
     let strikes = vec![strike(Strike::DeletePod(Who::Primary))];
-    Ok(Struck::new("p0_07_primary_pod_during_shrink", title, topology, strikes, (1, 3)).at(gate))
+    let struck = Struck::new("p0_07_primary_pod_during_shrink", title, topology, strikes, (1, 3));
+    Ok(Struck { serves: false, ..struck }.at(gate))
 }
 
 /// Somebody promotes a replica.
 pub(in crate::catalogue) fn switchover(topology: Topology, gate: Gate) -> Made {
-    if topology == Topology::T1 {
+    if topology == Topology::T1 && matches!(gate, Gate::BeforeSurge | Gate::Provision) {
         return Err("one instance has nobody to switch over to until the shrink itself adds one");
     }
     let title = "Somebody promotes a replica at a step of a shrink, and it ends as planned";
     let strikes = vec![strike(Strike::SwitchOver)];
-    Ok(Struck::new("p0_07_switchover_during_shrink", title, topology, strikes, (1, 3)).at(gate))
+    let struck = Struck::new("p0_07_switchover_during_shrink", title, topology, strikes, (1, 3));
+    Ok(Struck { serves: false, ..struck }.at(gate))
 }
 
 /// `request` is raised above the target: that becomes the target, and what is small already grows in place.
@@ -158,14 +179,34 @@ pub(in crate::catalogue) fn killed(topology: Topology, gate: Gate) -> Made {
     Ok(Struck::new("shrink_operator_killed", title, topology, strikes, (1, 1)).at(gate))
 }
 
-/// CNPG does not reconcile for a while.
+/// A minute without CNPG's operator: instance managers go on, and nobody makes, deletes or relabels instances.
+pub(in crate::catalogue) fn cnpg_away(topology: Topology, gate: Gate) -> Made {
+    let title =
+        "CloudNativePG's operator is away at a step of a shrink, and the shrink goes on when it is back";
+    let strikes = vec![strike(Strike::CnpgAway(Duration::from_mins(1)))];
+    let struck = Struck::new("shrink_cnpg_away", title, topology, strikes, (1, 1));
+    Ok(Struck { serves: false, ..struck }.at(gate))
+}
+
+/// The object is paused: what CNPG has not begun is taken back, and nothing is done until it is to go on.
+pub(in crate::catalogue) fn paused(topology: Topology, gate: Gate) -> Made {
+    let title = "mode is set to Paused at a step of a shrink, which goes on when it is set to Apply";
+    let mut strikes = wanted(Act::SetPolicy(PolicyChange::Paused(true)));
+    strikes.push(until(Fact::StateIs(VolumeName::Data, State::Paused), Wait::Decision));
+    let struck = Struck::new("p0_08_paused_during_shrink", title, topology, strikes, (1, 1));
+    let after = vec![Step::Do(Act::SetPolicy(PolicyChange::Paused(false))), done()];
+    Ok(Struck { after, ..struck }.at(gate))
+}
+
+/// CNPG is told to leave the Cluster alone.
 pub(in crate::catalogue) fn reconciliation_off(topology: Topology, gate: Gate) -> Made {
-    let title = "CloudNativePG does not act at a step of a shrink: nothing is done before it does again";
+    let title =
+        "Reconciliation is disabled at a step of a shrink: nothing is done before it is enabled again";
     let strikes = vec![
         change(Act::Reconciliation { enabled: false }),
         until(Fact::StateIs(VolumeName::Data, State::Suspended), Wait::Decision),
     ];
-    let struck = Struck::new("shrink_cnpg_away", title, topology, strikes, (1, 1));
+    let struck = Struck::new("shrink_reconciliation_disabled", title, topology, strikes, (1, 1));
     let after = vec![Step::Do(Act::Reconciliation { enabled: true }), done()];
     Ok(Struck { after, ..struck }.at(gate))
 }

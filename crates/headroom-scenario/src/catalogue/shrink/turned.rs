@@ -49,7 +49,7 @@ pub(in crate::catalogue) fn emergency(topology: Topology, gate: Gate) -> Made {
         Control::InstancesReplacedBetween(0, replaced(topology)),
         Control::QuietAtTheEnd,
     ]);
-    Ok(Struck { size: (GI_4, GI_4), control, after: Vec::new(), ..struck }.at(gate))
+    Ok(Struck { size: (GI_4, GI_4), control, after: Vec::new(), serves: false, ..struck }.at(gate))
 }
 
 /// The object is deleted: the shrink ends first, in claims that are alike, and a new object finds them so.

@@ -44,6 +44,46 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
     cell("shrink_tablespace", "A tablespace far too large shrinks", fixture, script, expect)
 }
 
+/// Data and a tablespace are too large at the same time: one pass makes each instance anew once.
+pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
+    let mut script = large();
+    script.splice(
+        1..1,
+        [
+            Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }),
+            until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
+        ],
+    );
+    script.extend([
+        begun(),
+        until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
+        done(),
+        until(Fact::Completed(idx(), Cause::Shrink, 1), Wait::Shrink),
+        restored(topology),
+        balanced(VolumeName::Data),
+        balanced(idx()),
+    ]);
+    let mut storage = small();
+    storage.push(Storage::EveryClaimRequests(idx(), GI_1));
+    storage.push(Storage::NeverOutside(idx(), GI_1, GI_4));
+    let mut control = once(topology);
+    control.extend(all([
+        Control::PassedThrough(idx(), State::Shrinking),
+        Control::LedgerEntries(idx(), Cause::Shrink, 1),
+        Control::EndsAs(idx(), State::Balanced, "EnoughFree"),
+    ]));
+    let expect = Expect {
+        functional: functional(topology, topology.instances()),
+        storage,
+        data: served(),
+        control,
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    };
+    let fixture = Fixture { tablespace: Some(GI_1), ..fixture(topology) };
+    let title = "Data and a tablespace shrink in one pass: every instance is made anew once";
+    cell("shrink_two_volumes", title, fixture, script, expect)
+}
+
 /// WAL has a volume of its own, which comes back as large as it was.
 pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
     let mut script = large();

@@ -83,6 +83,10 @@ impl Model {
     }
 
     fn label_old_primary(&mut self, cluster: &Name) {
+        // Labels are its operator's; what promotes and demotes is the instance managers'.
+        if self.now < self.cnpg_back_at {
+            return;
+        }
         if let Some(old) =
             self.api.cluster(cluster).and_then(|cluster| cluster.status.current_primary.clone())
         {
@@ -111,6 +115,9 @@ impl Model {
                 self.promote(cluster, to);
                 let primary = to.clone();
                 self.api.update_cluster(cluster, |cluster| cluster.status.current_primary = Some(primary));
+            }
+            Stage::Done if self.now < self.cnpg_back_at => {
+                self.queue.push(self.cnpg_back_at, Ev::Primary(cluster.clone(), to.clone(), stage));
             }
             Stage::Done => {
                 if let Some(controller) = self.controllers.get_mut(cluster) {
