@@ -4,7 +4,7 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
     Act, Scenario, Trace, View, What, Who,
     checkers::{self, Case, Invariant},
-    trace::{StorageState, VolumeState, Written},
+    trace::{ClaimState, PodState, StorageState, VolumeState, Written},
 };
 
 use crate::grown::{self, AFTER, BEFORE};
@@ -36,6 +36,39 @@ fn rows_lost_in_an_earlier_verification_are_lost() {
         let lost = What::Verified { acknowledged: 100, lost: 2, sentinel_ok: true, amcheck_clean: None };
         grown::insert(trace, 100_500, lost);
     });
+}
+
+fn labelled(instance: &str, primary: bool) -> What {
+    let What::Pod(pod) = grown::pod(instance, true, 0, None) else { panic!("a pod") };
+    What::Pod(PodState { primary, ..pod })
+}
+
+#[test]
+fn two_primaries_are_found_but_for_the_seconds_in_which_they_are_relabelled() {
+    check(Invariant::NoDataLoss, true, |trace| {
+        grown::insert(trace, 95_000, labelled("pg-2", true));
+        grown::insert(trace, 99_000, labelled("pg-1", false));
+    });
+    check(Invariant::NoDataLoss, false, |trace| {
+        grown::insert(trace, 95_000, labelled("pg-2", true));
+        grown::insert(trace, 100_500, labelled("pg-1", false));
+    });
+    check(Invariant::NoDataLoss, true, |trace| {
+        grown::insert(trace, 94_000, What::PodGone("pg-1".into()));
+        grown::insert(trace, 95_000, labelled("pg-2", true));
+    });
+}
+
+#[test]
+fn the_end_of_a_primarys_claim_is_found() {
+    let deleted = |instance: &'static str| {
+        move |trace: &mut Trace| {
+            let What::Claim(claim) = grown::claim(instance, AFTER, AFTER) else { panic!("a claim") };
+            grown::insert(trace, 99_000, What::Claim(ClaimState { terminating: true, ..claim }));
+        }
+    };
+    check(Invariant::NoDataLoss, false, deleted("pg-1"));
+    check(Invariant::NoDataLoss, true, deleted("pg-2"));
 }
 
 #[test]

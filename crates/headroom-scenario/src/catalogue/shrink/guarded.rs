@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Act, BackupMode, Cell, Fact, Fixture, Gate, Step, Strike, Topology, Wait, Who,
     catalogue::{
-        common::{GI_4, blank, cell, data, rest, until},
+        common::{GI_1, GI_4, blank, cell, data, rest, until},
         gated::Made,
     },
     expect::{Control, Expect, Functional, Storage, Timing, all},
@@ -95,7 +95,11 @@ pub(in crate::catalogue) fn supervised(topology: Topology) -> Cell {
 pub(in crate::catalogue) fn from_snapshots(topology: Topology) -> Cell {
     let mut script = large();
     let held = "ReplicasComeFromSnapshots";
-    script.extend([until(Fact::ReasonIs(VolumeName::Data, held), Wait::Shrink), rest(Wait::Shrink)]);
+    script.extend([
+        until(Fact::StateSeen(VolumeName::Data, State::PendingShrink), Wait::Shrink),
+        until(Fact::ReasonIs(VolumeName::Data, held), Wait::Shrink),
+        rest(Wait::Shrink),
+    ]);
     let expect = Expect {
         functional: all([
             Functional::Healthy,
@@ -103,13 +107,16 @@ pub(in crate::catalogue) fn from_snapshots(topology: Topology) -> Cell {
             Functional::Instances(topology.instances()),
             Functional::ReadyAtLeast(topology.instances()),
         ]),
-        storage: all([Storage::EveryClaimRequests(VolumeName::Data, GI_4)]),
+        storage: all([
+            Storage::EveryClaimRequests(VolumeName::Data, GI_4),
+            Storage::NeverOutside(VolumeName::Data, GI_1, GI_4),
+        ]),
         data: data(),
         control: all([
             Control::InstancesReplaced(0),
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 0),
             Control::NeverShown(VolumeName::Data, State::Shrinking),
-            Control::PassedThroughAs(VolumeName::Data, State::PendingShrink, held),
+            Control::PassedThrough(VolumeName::Data, State::PendingShrink),
             Control::EndsAs(VolumeName::Data, State::PendingShrink, held),
             Control::QuietAtTheEnd,
         ]),
