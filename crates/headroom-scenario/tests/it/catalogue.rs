@@ -82,10 +82,6 @@ fn a_blank_says_why() {
             (text("shrink_annotated_primary@t1"), "a single instance is not made anew: no pod is marked"),
             (text("shrink_primary_lost_beside_pending_pod@t2"), "a replica is ready and is elected instead"),
             (text("shrink_primary_lost_beside_pending_pod@t3"), "a replica is ready and is elected instead"),
-            (
-                text("p0_07_switchover_during_shrink@t1"),
-                "one instance has nobody to switch over to until the shrink itself adds one"
-            ),
             (text("p0_08_instances_lowered_during_shrink@t1"), "one instance cannot be fewer"),
         ]
     );
