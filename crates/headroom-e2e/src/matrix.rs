@@ -58,8 +58,8 @@ pub fn touches(cell: &Cell) -> Shared {
 }
 
 /// Runs the plan: first the cells that keep to their namespaces, then those with an operator of their own, at last
-/// those that touch the nodes, one per lane. `begin` gets the world ready for each of these parts, `open` gives each cell its world,
-/// `told` hears of each record as it comes.
+/// those that touch the nodes, one per lane, and those that touch what all need, one by one. `begin` gets the world ready for
+/// each of these parts, `open` gives each cell its world, `told` hears of each record as it comes.
 ///
 /// # Errors
 /// When the world cannot be made ready.
@@ -83,7 +83,11 @@ pub fn run(
     let done = Mutex::new(done);
     for (shared, cells) in parts {
         begin(shared)?;
-        let jobs = if shared == Shared::Nodes { plan.jobs.min(plan.lanes) } else { plan.jobs };
+        let jobs = match shared {
+            Shared::Nothing | Shared::Operator => plan.jobs,
+            Shared::Nodes => plan.jobs.min(plan.lanes),
+            Shared::All => 1,
+        };
         pool::each(cells, jobs, |(at, cell)| {
             let record = Record::from(&run_cell(&cell, || open(&cell)));
             told(&record);

@@ -119,6 +119,7 @@ pub fn list(cells: &[Cell]) -> String {
                     Shared::Nothing => "",
                     Shared::Operator => "own operator",
                     Shared::Nodes => "own nodes",
+                    Shared::All => "alone",
                 };
                 writeln!(text, "{id:width$}  {pace:6}  {shared:12}  {title}")
             }

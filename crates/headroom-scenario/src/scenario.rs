@@ -27,8 +27,10 @@ pub enum Shared {
     Nothing,
     /// It stops or kills the operator: it needs one of its own.
     Operator,
-    /// It cordons and drains nodes: it runs alone.
+    /// It cordons and drains nodes: none runs beside it that needs these nodes.
     Nodes,
+    /// It stops what all of them need: it runs alone.
+    All,
 }
 
 /// A scenario in one topology (and, where it strikes, at one moment).

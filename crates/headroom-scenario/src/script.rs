@@ -200,7 +200,8 @@ impl Strike {
     pub const fn touches(&self) -> Shared {
         match self {
             Self::KillOperator => Shared::Operator,
-            Self::Drain(_) | Self::Cordon(_) | Self::CordonAll | Self::CnpgAway(_) => Shared::Nodes,
+            Self::Drain(_) | Self::Cordon(_) | Self::CordonAll => Shared::Nodes,
+            Self::CnpgAway(_) => Shared::All,
             Self::DeletePod(_) | Self::SwitchOver | Self::FailOver | Self::BreakData(_) => Shared::Nothing,
             Self::Change(act) => act.touches(),
         }

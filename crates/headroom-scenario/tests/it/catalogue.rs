@@ -116,6 +116,7 @@ fn what_scenarios_share_is_told_by_their_scripts() {
     for id in ["p0_05_node_drain", "p0_09_join_waits_for_a_node", "p1_01_concurrent_disruptions"] {
         check(id, Shared::Nodes);
     }
+    check("shrink_cnpg_away", Shared::All);
 }
 
 #[test]
