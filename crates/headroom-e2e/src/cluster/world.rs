@@ -1,6 +1,6 @@
 //! The world of one scenario on a real cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,15 @@ mod prepare;
 mod restore;
 mod strikes;
 
+/// Who can be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stopped {
+    /// headroom's operator.
+    Headroom,
+    /// CloudNativePG's.
+    CloudNativePg,
+}
+
 /// One scenario's namespace and everything that runs for it.
 pub(crate) struct ClusterWorld {
     connection: Connection,
@@ -59,9 +68,8 @@ pub(crate) struct ClusterWorld {
     sentinel: Option<String>,
     held: Vec<Gate>,
     reached: Vec<Gate>,
-    operator_stopped: bool,
-    /// This scenario has stopped CloudNativePG's operator.
-    cnpg_stopped: bool,
+    /// What this scenario has stopped and not started again.
+    stopped: BTreeSet<Stopped>,
     /// Who looks after the volumes.
     operator: Operator,
     /// It is the scenario's own.
@@ -112,8 +120,7 @@ impl ClusterWorld {
             sentinel: None,
             held: Vec::new(),
             reached: Vec::new(),
-            operator_stopped: false,
-            cnpg_stopped: false,
+            stopped: BTreeSet::new(),
             growth_refused: false,
             cordoned: Vec::new(),
             backups: 0,

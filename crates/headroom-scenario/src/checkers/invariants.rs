@@ -117,18 +117,16 @@ fn one_primary(case: &Case<'_>) -> Result<(), String> {
                 format!("{} are primaries at once, {} s into the run", names.join(" and "), began / 1000)
             })?;
         }
-        match &entry.what {
-            What::ClusterGone | What::Acted(Act::Restore { .. }) => primaries.clear(),
-            What::Pod(pod) if pod.primary && pod.ready && !pod.terminating => {
+        if let What::Pod(pod) = &entry.what {
+            if pod.primary && pod.ready && !pod.terminating {
                 primaries.insert(&pod.instance);
-            }
-            What::Pod(pod) => {
+            } else {
                 primaries.remove(&pod.instance);
             }
-            What::PodGone(instance) => {
-                primaries.remove(instance);
-            }
-            _ => {}
+        } else if let What::PodGone(instance) = &entry.what {
+            primaries.remove(instance);
+        } else if matches!(entry.what, What::ClusterGone | What::Acted(Act::Restore { .. })) {
+            primaries.clear();
         }
         since = if primaries.len() > 1 { since.or(Some(entry.at_ms)) } else { None };
     }

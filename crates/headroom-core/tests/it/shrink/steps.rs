@@ -387,7 +387,7 @@ fn with_tablespace(world: &mut World) -> VolumeName {
     let record = world.volume_record().clone();
     world.record.volumes.insert(idx.clone(), record);
     let shrink = world.record.shrink.as_mut().unwrap();
-    let sizes = shrink.volumes[&data].clone();
+    let sizes = shrink.volumes[&data];
     shrink.volumes.insert(idx.clone(), sizes);
     for (name, member) in &mut world.seen.members {
         let mut claim = member.claims[&data].clone();

@@ -9,7 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::ClusterWorld;
+use super::{ClusterWorld, Stopped};
 use crate::cluster::{
     ballast,
     connect::failed,
@@ -80,7 +80,11 @@ impl ClusterWorld {
     }
 
     fn run_operators(&mut self, count: u32) -> Result<(), WorldError> {
-        self.operator_stopped = count == 0;
+        if count == 0 {
+            self.stopped.insert(Stopped::Headroom);
+        } else {
+            self.stopped.remove(&Stopped::Headroom);
+        }
         self.connection.runtime.block_on(self.operator.scale(count))
     }
 

@@ -6,7 +6,7 @@ use headroom_scenario::WorldError;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 
-use super::ClusterWorld;
+use super::{ClusterWorld, Stopped};
 use crate::cluster::{birth, cnpg, evidence::Evidence, finalizers};
 
 /// Logs are asked for from a little before the scenario began.
@@ -45,12 +45,12 @@ impl ClusterWorld {
             let removed = runtime.block_on(self.operator.remove());
             // Without its operator nobody lets go of the object, nor of its namespace.
             removed.and(runtime.block_on(finalizers::drop_all(&self.connection.client, &self.namespace)))
-        } else if self.operator_stopped {
+        } else if self.stopped.contains(&Stopped::Headroom) {
             self.connection.runtime.block_on(self.operator.scale(1))
         } else {
             Ok(())
         };
-        let cnpg = if std::mem::take(&mut self.cnpg_stopped) {
+        let cnpg = if self.stopped.contains(&Stopped::CloudNativePg) {
             self.connection.runtime.block_on(cnpg::start(&self.connection.client))
         } else {
             Ok(())

@@ -10,7 +10,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::ClusterWorld;
+use super::{ClusterWorld, Stopped};
 use crate::cluster::{
     birth, connect::failed, finalizers, kubelet, manifests, observe, rights, sql::Server, wait,
 };
@@ -68,7 +68,7 @@ impl ClusterWorld {
             replicas: self.others(&primary),
             pod: primary,
             separate_wal: fixture.is_some_and(|fixture| fixture.wal.is_some()),
-            operator_stopped: self.operator_stopped,
+            operator_stopped: self.stopped.contains(&Stopped::Headroom),
             recorder: &self.recorder,
             marks: marks.unwrap_or_default(),
         })

@@ -7,7 +7,7 @@ use k8s_openapi::{api::policy::v1::PodDisruptionBudget, apimachinery::pkg::apis:
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::ClusterWorld;
+use super::{ClusterWorld, Stopped};
 use crate::cluster::{
     cnpg,
     connect::failed,
@@ -42,7 +42,7 @@ impl ClusterWorld {
     /// What the script does meanwhile, it does without CloudNativePG; after `span` that is started again.
     fn stop_cnpg(&mut self, span: Duration) -> Result<(), WorldError> {
         let client = self.connection.client.clone();
-        self.cnpg_stopped = true;
+        self.stopped.insert(Stopped::CloudNativePg);
         self.connection.runtime.block_on(cnpg::stop(&client))?;
         let recorder = self.recorder.clone();
         self.tasks.push(self.connection.runtime.spawn(async move {
