@@ -240,10 +240,13 @@ pub(in crate::catalogue) fn fewer(topology: Topology, gate: Gate) -> Made {
 /// GitOps sets the number of instances back: not fought, told, and tried again when the user changes something.
 pub(in crate::catalogue) fn reverted(topology: Topology, gate: Gate) -> Made {
     let title = "Somebody reverts the surge: it is told, not fought";
-    let strikes = vec![
+    // What no process has recorded was never there: such a surge is made once more.
+    let recorded = until(Fact::ReasonIs(VolumeName::Data, "CopyingInstance"), Wait::Decision);
+    let mut strikes: Vec<Step> = (gate == Gate::Provision).then_some(recorded).into_iter().collect();
+    strikes.extend([
         change(Act::Scale { instances: topology.instances() }),
         until(Fact::ReasonIs(VolumeName::Data, "SurgeReverted"), Wait::Shrink),
-    ];
+    ]);
     let struck = Struck::new("shrink_surge_reverted", title, topology, strikes, (1, 1));
     let after = vec![Step::Do(Act::SetPolicy(PolicyChange::Budget(5, 1))), done()];
     Ok(Struck { after, ..struck }.at(gate))
