@@ -300,13 +300,18 @@ pub(crate) fn is_open(scenario: &Scenario, faults: &[Fault]) -> bool {
 }
 
 /// Whether a run that meets such faults may come to other sizes than the undisturbed one, within what its scenario expects:
-/// where watches are `slow` or lag, and where the clocks of two processes that lead one after the other are an hour apart,
-/// which the second takes for calm.
+/// where watches are `slow` or lag, and where an hour [`leaps`].
 pub(crate) fn is_measured(scenario: &Scenario, slow: bool, faults: &[Fault]) -> bool {
     let lags = slow || faults.contains(&Fault::WatchesLag);
-    let late = faults.iter().any(|fault| matches!(fault, Fault::ClockBackHour | Fault::ClockAstray));
-    let leaps = late && faults.iter().any(|fault| fault.forgets());
-    (scenario.rests_on_pace.is_some() && lags) || (scenario.fixture.policy.shrink.is_some() && leaps)
+    (scenario.rests_on_pace.is_some() && lags) || leaps(scenario, faults)
+}
+
+/// Whether a shrink's calm is an hour shorter than it says: a clock loses that hour for minutes, or for good and another
+/// process has it back. Where kubelets are slow besides, it begins before anybody has measured what was filled.
+pub(crate) fn leaps(scenario: &Scenario, faults: &[Fault]) -> bool {
+    let astray = faults.contains(&Fault::ClockAstray);
+    let back = faults.contains(&Fault::ClockBackHour) && faults.iter().any(|fault| fault.forgets());
+    scenario.fixture.policy.shrink.is_some() && (astray || back)
 }
 
 /// What is wrong with a run by its scenario.

@@ -362,7 +362,8 @@ impl World for SimWorld {
             }
             // A process that is started anew waits for its own five minutes.
             Wait::Recovery | Wait::Stall => 900,
-            Wait::Shrink => 3600,
+            // One that waits for an old primary by a clock that was set back an hour waits that hour, too.
+            Wait::Shrink => 2 * 3600,
             Wait::Quiet => 180,
             // A day, and an hour for what follows.
             Wait::Slot => 25 * 3600,

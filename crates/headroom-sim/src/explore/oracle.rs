@@ -31,9 +31,9 @@
 //!
 //! One that lags behind is held to its scenario's expectations and not compared where these give a range, because how fast
 //! WAL is written between two looks sizes the claims (`rests_on_pace`): a look that comes later sees another pace. So is a
-//! shrink in which a clock loses an hour, for good or for minutes, and another process has it back: calm that was recorded
-//! an hour too early is over at once, and the shrink begins while WAL is still being written. Nobody can tell that from an
-//! hour of calm.
+//! shrink in which a clock loses an hour for minutes, or for good and another process has it back: calm that was recorded an
+//! hour too early is over at once, and the shrink begins while WAL is still being written. Nobody can tell that from an hour
+//! of calm. With a stock kubelet it begins before what was filled is measured, and only the invariants judge it.
 //!
 //! Not compared: times, names made from counters (uids, versions), how often a server restarted meanwhile (a crash loop
 //! counts on while a fault delays its cure), rows, samples.

@@ -7,7 +7,7 @@ use headroom_scenario::{
 };
 
 use super::{
-    Run, complaints, is_measured, is_open,
+    Run, complaints, is_measured, is_open, leaps,
     oracle::Summary,
     plan::{Conditions, Plan},
     unlawful,
@@ -80,7 +80,7 @@ fn compared(scenario: &Scenario, seed: u64, plan: &Plan, undisturbed: &Whole) ->
     }
     let disturbed = Whole::of(scenario, world);
     let faults: Vec<Fault> = plan.once.iter().map(|(_, fault)| *fault).collect();
-    if is_open(scenario, &faults) {
+    if is_open(scenario, &faults) || (plan.conditions.stock_kubelet && leaps(scenario, &faults)) {
         wrong.extend(unlawful(scenario, &disturbed.world, &disturbed.as_run()));
     } else {
         wrong.extend(complaints(scenario, &disturbed.world, &disturbed.as_run()));

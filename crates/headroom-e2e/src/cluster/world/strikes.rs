@@ -13,7 +13,7 @@ use crate::cluster::{
     connect::failed,
     manifests::NAME,
     nodes::{self, Victim},
-    parse, pod,
+    parse, pod, wait,
 };
 
 impl ClusterWorld {
@@ -46,7 +46,7 @@ impl ClusterWorld {
         self.connection.runtime.block_on(cnpg::stop(&client))?;
         let recorder = self.recorder.clone();
         self.tasks.push(self.connection.runtime.spawn(async move {
-            tokio::time::sleep(span).await;
+            wait::pause(span).await;
             if let Err(error) = cnpg::start(&client).await {
                 recorder.push(What::Note(error.to_string()));
             }

@@ -80,8 +80,10 @@ pub(in crate::catalogue) fn supervised(topology: Topology) -> Cell {
         restored(topology),
         balanced(VolumeName::Data),
     ]);
+    // Whoever switches over does not ask whether an instance is about to be made anew.
+    let ready = (topology.instances() - 1).max(1);
     let expect = Expect {
-        functional: functional(topology, topology.instances()),
+        functional: functional(topology, ready),
         storage: small(),
         data: served(),
         control: once(topology),
@@ -117,7 +119,7 @@ pub(in crate::catalogue) fn from_snapshots(topology: Topology) -> Cell {
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 0),
             Control::NeverShown(VolumeName::Data, State::Shrinking),
             Control::PassedThrough(VolumeName::Data, State::PendingShrink),
-            Control::EndsAs(VolumeName::Data, State::PendingShrink, held),
+            Control::PassedThroughAs(VolumeName::Data, State::PendingShrink, held),
             Control::QuietAtTheEnd,
         ]),
         timing: all([Timing::WithinSum(&[Wait::Shrink])]),

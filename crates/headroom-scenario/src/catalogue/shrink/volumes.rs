@@ -7,8 +7,9 @@ use super::shape::{
 };
 use crate::{
     Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, until, write},
+    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, rest, until, write},
     expect::{Control, Expect, Storage, Timing, all},
+    script::PolicyChange,
 };
 
 /// A tablespace is too large: the data volume stays as it is, and every claim of the instance goes with it.
@@ -46,14 +47,14 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
 
 /// Data and a tablespace are too large at the same time: one pass makes each instance anew once.
 pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
-    let mut script = large();
-    script.splice(
-        1..1,
-        [
-            Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }),
-            until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
-        ],
-    );
+    // Both are calm from the same moment on, or one would be over before the other is due.
+    let mut script = vec![
+        Step::Do(Act::SetPolicy(PolicyChange::Shrink(false))),
+        Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }),
+        until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
+    ];
+    script.extend(large());
+    script.extend([rest(Wait::Growth), Step::Do(Act::SetPolicy(PolicyChange::Shrink(true)))]);
     script.extend([
         begun(),
         until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
