@@ -6,10 +6,10 @@ use super::shape::{
     balanced, begun, done, fixture, functional, large, once, replaced, restored, served, small,
 };
 use crate::{
-    Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, rest, until, write},
+    Act, Cell, Fact, Fixture, Pace, Scenario, Step, Topology, Wait, Who,
+    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, scenario, until, write},
     expect::{Control, Expect, Storage, Timing, all},
-    script::PolicyChange,
+    fixture::{PolicyFixture, WindowFixture},
 };
 
 /// A tablespace is too large: the data volume stays as it is, and every claim of the instance goes with it.
@@ -47,14 +47,11 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
 
 /// Data and a tablespace are too large at the same time: one pass makes each instance anew once.
 pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
-    // Both are calm from the same moment on, or one would be over before the other is due.
     let mut script = vec![
-        Step::Do(Act::SetPolicy(PolicyChange::Shrink(false))),
         Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }),
         until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
     ];
     script.extend(large());
-    script.extend([rest(Wait::Growth), Step::Do(Act::SetPolicy(PolicyChange::Shrink(true)))]);
     script.extend([
         begun(),
         until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
@@ -80,9 +77,13 @@ pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
         control,
         timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
     };
-    let fixture = Fixture { tablespace: Some(GI_1), ..fixture(topology) };
+    // Both are due long before the window opens: one that is due first begins alone.
+    let plain = fixture(topology);
+    let policy = PolicyFixture { window: WindowFixture::OpensInMinutes(20), ..plain.policy.clone() };
+    let fixture = Fixture { tablespace: Some(GI_1), policy, ..plain };
     let title = "Data and a tablespace shrink in one pass: every instance is made anew once";
-    cell("shrink_two_volumes", title, fixture, script, expect)
+    let plain = scenario("shrink_two_volumes", title, fixture, script, expect);
+    Cell::Scenario(Box::new(Scenario { pace: Pace::Slow, ..plain }))
 }
 
 /// WAL has a volume of its own, which comes back as large as it was.
