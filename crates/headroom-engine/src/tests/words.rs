@@ -44,10 +44,8 @@ fn a_restart_repeats_no_message() {
     assert!(matches!(kinds[..], [NoteKind::GrowthCompleted { .. }]), "{kinds:?}");
 }
 
-#[test]
-fn a_repair_is_told_per_claim() {
-    let mut run = full();
-    run.notes.clear();
+/// A claim is smaller than its siblings, and what follows from that.
+fn lower_a_claim(run: &mut Run) {
     run.world.edit_claim("a", |claim| {
         claim.requested = Bytes::gibi(10);
         claim.requested_text = "10Gi".into();
@@ -55,6 +53,13 @@ fn a_repair_is_told_per_claim() {
     });
     run.show();
     run.settle();
+}
+
+#[test]
+fn a_repair_is_told_per_claim() {
+    let mut run = full();
+    run.notes.clear();
+    lower_a_claim(&mut run);
     let kinds = run.kinds();
     assert!(matches!(kinds[..], [NoteKind::Repairing { to, .. }] if *to == Bytes::gibi(12)), "{kinds:?}");
 }
@@ -66,13 +71,7 @@ fn a_repair_follows_a_read_of_the_objects_and_the_raises_of_a_growth_do_not() {
     let raise = words.iter().position(|word| word.starts_with("resize")).expect("it grew");
     assert!(words[raise - 1].starts_with("status"), "{words:?}");
     run.sent.clear();
-    run.world.edit_claim("a", |claim| {
-        claim.requested = Bytes::gibi(10);
-        claim.requested_text = "10Gi".into();
-        claim.capacity = Some(Bytes::gibi(10));
-    });
-    run.show();
-    run.settle();
+    lower_a_claim(&mut run);
     let words = run.words();
     assert!(
         matches!(&words[..2], [read, raise] if read == "read a" && raise.starts_with("resize")),

@@ -3,7 +3,7 @@
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    shape::{balanced, begun, done, fixture, functional, large, once, patient, restored, served, small},
+    shape::{balanced, begun, done, fixture, functional, large, once, patient, restored, small, undisturbed},
     struck::{Struck, strike},
 };
 use crate::{
@@ -82,13 +82,7 @@ pub(in crate::catalogue) fn supervised(topology: Topology) -> Cell {
     ]);
     // Whoever switches over does not ask whether an instance is about to be made anew.
     let ready = (topology.instances() - 1).max(1);
-    let expect = Expect {
-        functional: functional(topology, ready),
-        storage: small(),
-        data: served(),
-        control: once(topology),
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
+    let expect = undisturbed(topology, ready, small(), once(topology));
     let title = "With primaryUpdateStrategy supervised a person switches over, and the shrink waits for it";
     cell("shrink_supervised", title, Fixture { supervised: true, ..fixture(topology) }, script, expect)
 }

@@ -3,8 +3,8 @@
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::shape::{
-    WITHOUT_SURGE, balanced, begun, done, fixture, functional, large, once, replaced, restored, served,
-    small, with,
+    WITHOUT_SURGE, balanced, begun, done, fixture, large, once, replaced, restored, served, small,
+    undisturbed, with,
 };
 use crate::{
     Cell, Fact, Topology, Wait,
@@ -16,13 +16,7 @@ use crate::{
 pub(in crate::catalogue) fn plain(topology: Topology) -> Cell {
     let mut script = large();
     script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
-    let expect = Expect {
-        functional: functional(topology, topology.instances()),
-        storage: small(),
-        data: served(),
-        control: once(topology),
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
+    let expect = undisturbed(topology, topology.instances(), small(), once(topology));
     cell(
         "shrink_plain",
         "A volume far too large shrinks, with one switchover",
@@ -42,13 +36,7 @@ pub(in crate::catalogue) fn without_surge(topology: Topology) -> Cell {
     }
     let mut script = large();
     script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
-    let expect = Expect {
-        functional: functional(topology, 2),
-        storage: small(),
-        data: served(),
-        control: once(topology),
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
+    let expect = undisturbed(topology, 2, small(), once(topology));
     let fixture = with(topology, WITHOUT_SURGE);
     cell(id, "A volume shrinks without a further instance", fixture, script, expect)
 }

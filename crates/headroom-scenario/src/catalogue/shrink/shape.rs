@@ -7,7 +7,7 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use crate::{
     Act, Fact, Fixture, Step, Topology, Wait, Who,
     catalogue::common::{GI_1, GI_4, data, plain, until, write},
-    expect::{Control, Data, Functional, Storage, all},
+    expect::{Control, Data, Expect, Functional, Storage, Timing, all},
     fixture::{PolicyFixture, ShrinkFixture, Stabilization, WindowFixture},
 };
 
@@ -130,6 +130,22 @@ pub(super) fn served() -> Vec<Data> {
     let mut expected = data();
     expected.push(Data::WritesPauseAtMost(Cause::Shrink, SWITCHOVER));
     expected
+}
+
+/// What a shrink comes to that nothing disturbs: so many are ready all the time, writes wait for one switchover alone.
+pub(super) fn undisturbed(
+    topology: Topology,
+    ready: u32,
+    storage: Vec<Storage>,
+    control: Vec<Control>,
+) -> Expect {
+    Expect {
+        functional: functional(topology, ready),
+        storage,
+        data: served(),
+        control,
+        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
+    }
 }
 
 /// One action that is shown and ends, with this many instances made anew, and rest.

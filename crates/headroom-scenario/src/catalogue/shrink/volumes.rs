@@ -2,13 +2,11 @@
 
 use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
-use super::shape::{
-    balanced, begun, done, fixture, functional, large, once, replaced, restored, served, small,
-};
+use super::shape::{balanced, begun, done, fixture, large, once, replaced, restored, small, undisturbed};
 use crate::{
     Act, Cell, Fact, Fixture, Pace, Scenario, Step, Topology, Wait, Who,
     catalogue::common::{GI_1, GI_2, GI_4, cell, idx, scenario, until, write},
-    expect::{Control, Expect, Storage, Timing, all},
+    expect::{Control, Storage, all},
     fixture::{PolicyFixture, WindowFixture},
 };
 
@@ -23,15 +21,15 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
         restored(topology),
         balanced(idx()),
     ];
-    let expect = Expect {
-        functional: functional(topology, topology.instances()),
-        storage: all([
+    let expect = undisturbed(
+        topology,
+        topology.instances(),
+        all([
             Storage::EveryClaimRequests(idx(), GI_1),
             Storage::EveryClaimRequests(VolumeName::Data, GI_2),
             Storage::NeverOutside(VolumeName::Data, GI_2, GI_2),
         ]),
-        data: served(),
-        control: all([
+        all([
             Control::PassedThrough(idx(), State::Shrinking),
             Control::LedgerEntries(idx(), Cause::Shrink, 1),
             Control::LedgerEntries(VolumeName::Data, Cause::Shrink, 0),
@@ -39,8 +37,7 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
             Control::EndsAs(idx(), State::Balanced, "EnoughFree"),
             Control::QuietAtTheEnd,
         ]),
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
+    );
     let fixture = Fixture { data: GI_2, tablespace: Some(GI_1), ..fixture(topology) };
     cell("shrink_tablespace", "A tablespace far too large shrinks", fixture, script, expect)
 }
@@ -70,13 +67,7 @@ pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
         Control::LedgerEntries(idx(), Cause::Shrink, 1),
         Control::EndsAs(idx(), State::Balanced, "EnoughFree"),
     ]));
-    let expect = Expect {
-        functional: functional(topology, topology.instances()),
-        storage,
-        data: served(),
-        control,
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
+    let expect = undisturbed(topology, topology.instances(), storage, control);
     // Both are due long before the window opens: one that is due first begins alone.
     let plain = fixture(topology);
     let policy = PolicyFixture { window: WindowFixture::OpensInMinutes(20), ..plain.policy.clone() };
@@ -95,13 +86,7 @@ pub(in crate::catalogue) fn wal(topology: Topology) -> Cell {
     storage.push(Storage::NeverOutside(VolumeName::Wal, GI_2, GI_2));
     let mut control = once(topology);
     control.push(Control::NoPatch(VolumeName::Wal));
-    let expect = Expect {
-        functional: functional(topology, topology.instances()),
-        storage,
-        data: served(),
-        control,
-        timing: all([Timing::WithinSum(&[Wait::Shrink, Wait::Recovery])]),
-    };
+    let expect = undisturbed(topology, topology.instances(), storage, control);
     let fixture = Fixture { wal: Some(GI_2), ..fixture(topology) };
     let title = "A data volume beside a WAL volume shrinks, and the WAL volume stays as it is";
     cell("shrink_walstorage", title, fixture, script, expect)
