@@ -138,6 +138,8 @@ words!(
         WindowTooShort => "WindowTooShort",
         /// The last shrink was within seven days.
         ShrunkRecently => "ShrunkRecently",
+        /// Another volume is due soon and can share the pass.
+        GatheringVolumes => "GatheringVolumes",
         /// Too few replicas without a further instance.
         NeedsSurge => "NeedsSurge",
         /// A single instance may not be switched over.
@@ -320,6 +322,7 @@ impl From<&ShrinkReason> for ReasonName {
             ShrinkReason::Advised => Self::ShrinkAdvised,
             ShrinkReason::WindowTooShort { .. } => Self::WindowTooShort,
             ShrinkReason::Rests { .. } => Self::ShrunkRecently,
+            ShrinkReason::Gathers { .. } => Self::GatheringVolumes,
             ShrinkReason::NeedsSurge => Self::NeedsSurge,
             ShrinkReason::NeedsConsent => Self::NeedsSwitchoverConsent,
             ShrinkReason::PromoteByHand(_) => Self::PromoteByHand,

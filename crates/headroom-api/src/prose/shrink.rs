@@ -19,6 +19,7 @@ pub(super) fn standing(reason: &ShrinkReason) -> Standing {
         ShrinkReason::Advised
         | ShrinkReason::WindowTooShort { .. }
         | ShrinkReason::Rests { .. }
+        | ShrinkReason::Gathers { .. }
         | ShrinkReason::NeedsSurge
         | ShrinkReason::NeedsConsent
         | ShrinkReason::NotHealthy(_)
@@ -73,6 +74,10 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
         )),
         ShrinkReason::Rests { until } => waits(&format!(
             "the last shrink was less than seven days ago; the next one begins after {}",
+            to_text(*until)
+        )),
+        ShrinkReason::Gathers { volume, until } => waits(&format!(
+            "{volume} may shrink in the same pass if it stays as empty until {}",
             to_text(*until)
         )),
         ShrinkReason::NeedsSurge => waits(NEEDS_SURGE),

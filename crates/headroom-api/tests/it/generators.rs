@@ -104,6 +104,7 @@ fn shrink_reasons() -> Vec<ShrinkReason> {
         ShrinkReason::Advised,
         ShrinkReason::WindowTooShort { minutes: 15 },
         ShrinkReason::Rests { until: Timestamp::from_unix(1_795_402_800) },
+        ShrinkReason::Gathers { volume: VolumeName::Wal, until: Timestamp::from_unix(1_795_402_800) },
         ShrinkReason::NeedsSurge,
         ShrinkReason::NeedsConsent,
         ShrinkReason::PromoteByHand(pg()),

@@ -22,6 +22,13 @@ pub enum ShrinkReason {
         /// Until then.
         until: Timestamp,
     },
+    /// Another volume is due within the hour, and both can share the pass.
+    Gathers {
+        /// Which.
+        volume: VolumeName,
+        /// When it is due.
+        until: Timestamp,
+    },
     /// Without a further instance too few replicas would remain, and `surge: Never` forbids one.
     NeedsSurge,
     /// A single instance: `allowSwitchoverOnSingleInstance` is not set.

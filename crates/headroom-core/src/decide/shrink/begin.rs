@@ -22,6 +22,9 @@ use crate::{
 
 /// No shrink within this after the last one.
 const REST: Span = Span::hours(7 * 24);
+/// One that is due waits so long for another volume that will be: one pass makes each instance anew once for both, and
+/// apart the second would wait for the seven days after the first.
+const GATHERS: Span = Span::hours(1);
 
 /// Records a shrink, or says what it waits for.
 pub(super) fn begin(scene: &Scene<'_>, record: &mut Record, numbers: &mut Numbers) -> Passed {
@@ -41,7 +44,9 @@ pub(super) fn begin(scene: &Scene<'_>, record: &mut Record, numbers: &mut Number
     if ready.is_empty() {
         return passed;
     }
-    let held = if acts(scene) {
+    let held = if let Some(held) = gathers(scene, record, &ready, &mut passed.edges) {
+        held
+    } else if acts(scene) {
         match guard::ready(scene, &ready, Step::Begin, &mut passed.edges) {
             Ready::Go(_) => {
                 start(scene, record, numbers, &ready, &offers);
@@ -101,6 +106,25 @@ fn alone(
     }
     // The finalizer comes first: an object that is deleted in the midst of a shrink must be able to end it.
     (!scene.seen.storage.finalizer && acts(scene)).then_some(Reason::Shrink(ShrinkReason::Confirming))
+}
+
+/// The volume that is due so soon that the others wait for it. Nobody waits longer than an hour: one that swings would
+/// keep the others waiting for ever.
+fn gathers(
+    scene: &Scene<'_>,
+    record: &Record,
+    ready: &[&VolumeName],
+    edges: &mut Vec<Timestamp>,
+) -> Option<Reason> {
+    let due = |name: &VolumeName| scene.decided.get(name)?.look.due;
+    let latest = ready.iter().filter_map(|name| due(name)).min()?.plus(GATHERS);
+    let others = scene.decided.keys().filter_map(|name| Some((due(name)?, name)));
+    let soon = others.filter(|(due, _)| *due > scene.now && *due <= latest);
+    // What one that cannot take part says of itself is no edge of this shrink.
+    let mut joins = soon.filter(|(_, name)| alone(scene, record, name, &mut Vec::new()).is_none());
+    let (until, volume) = joins.next()?;
+    edges.push(until);
+    Some(Reason::Shrink(ShrinkReason::Gathers { volume: volume.clone(), until }))
 }
 
 fn surges(scene: &Scene<'_>, volumes: &[&VolumeName]) -> bool {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    Bytes, Observation, Percent, Span,
+    Bytes, Observation, Percent, Span, Timestamp,
     decide::{draft::Draft, member::Member},
     names::InstanceName,
     observation::{ClaimSeen, MemberSeen},
@@ -26,6 +26,8 @@ const LEAST_SAVING: Bytes = Bytes::gibi(10);
 pub(in crate::decide) struct Look {
     /// It has been too large for long enough.
     pub(in crate::decide) offer: Option<Offer>,
+    /// When it will have been, or has been, too large for long enough; `None` while a shrink would save too little.
+    pub(in crate::decide) due: Option<Timestamp>,
     /// The size that holds what is used; `None` while the usage of a member is not known.
     pub(in crate::decide) needed: Option<Bytes>,
     /// The member of which the usage is not known.
@@ -47,6 +49,7 @@ impl Look {
     /// Of a volume of which nothing is judged.
     pub(in crate::decide) const NONE: Self = Self {
         offer: None,
+        due: None,
         needed: None,
         unknown: None,
         glimpsed: None,
@@ -99,11 +102,14 @@ pub(in crate::decide) fn look(draft: &mut Draft<'_>, members: &[Member<'_>], run
     let glimpsed = members.iter().find(|member| member.primary && member.samples.len() < 2);
     let glimpsed = glimpsed.map(|member| member.name.clone());
     keep_peak(draft, members);
-    let ripe = ripe(draft, members, held, runs);
+    let due = due(draft, members, held, runs);
+    let ripe = due.is_some_and(|due| due <= draft.now);
     let saves = |to: &Bytes| saves_enough(draft, *to);
-    let offer = needed.filter(|to| ripe && saves(to)).map(|to| Offer { from: draft.record.effective, to });
+    let worth = needed.filter(saves);
+    let offer = worth.filter(|_| ripe).map(|to| Offer { from: draft.record.effective, to });
     let floored = ripe && offer.is_none() && held.is_some_and(|held| saves(&held));
-    Look { offer, needed, unknown, glimpsed, unmeasured, short, pressed, floored }
+    let due = due.filter(|_| worth.is_some());
+    Look { offer, due, needed, unknown, glimpsed, unmeasured, short, pressed, floored }
 }
 
 /// What the fullest member uses is taken in while the volume is too large, also while nothing may be offered.
@@ -115,36 +121,36 @@ fn keep_peak(draft: &mut Draft<'_>, members: &[Member<'_>]) {
     }
 }
 
-/// Keeps since when the volume has been too large for what it `held`s, and says whether that has lasted.
-fn ripe(draft: &mut Draft<'_>, members: &[Member<'_>], held: Option<Bytes>, runs: bool) -> bool {
+/// Keeps since when the volume has been too large for what it `held`s, and says when that will have lasted.
+fn due(draft: &mut Draft<'_>, members: &[Member<'_>], held: Option<Bytes>, runs: bool) -> Option<Timestamp> {
     let rules = draft.policy.shrink;
     let grows = draft.record.growth.is_some() || !draft.alarms.is_empty();
     if !rules.enabled || grows || runs {
         draft.record.calm = None;
-        return false;
+        return None;
     }
     if draft.blocked || draft.wanted.is_some() {
-        return false;
+        return None;
     }
     if !free_above(draft, members, CLOSE_POINTS) {
         draft.record.calm = None;
-        return false;
+        return None;
     }
     // Of a member that is not known nothing follows, neither way.
-    let Some(held) = held else { return false };
+    let held = held?;
     if draft.record.calm.is_none() {
         if !(saves_enough(draft, held) && free_above(draft, members, ROOMY_POINTS)) {
-            return false;
+            return None;
         }
         draft.record.calm = Some(Calm::from(draft.now));
         keep_peak(draft, members);
     }
-    let Some(calm) = &mut draft.record.calm else { return false };
+    let calm = draft.record.calm.as_mut()?;
     // A clock that was set back must not make it wait for the difference.
     calm.since = calm.since.min(draft.now);
     let due = calm.since.plus(rules.stabilization).max(calm.peak.covers_from(rules.stabilization));
     draft.edge([due]);
-    due <= draft.now
+    Some(due)
 }
 
 /// Whether nobody who is known has less free than the buffer and these points.

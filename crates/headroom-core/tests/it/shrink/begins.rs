@@ -13,7 +13,7 @@ use headroom_core::{
     window::Windows,
 };
 
-use super::toy::{budget, calm, facts, job, large, session};
+use super::toy::{budget, calm, facts, job, large, session, with_tablespace};
 use crate::world::{World, gi, instance};
 
 /// What keeps a shrink from beginning, or `Shrinking` where nothing does.
@@ -166,6 +166,40 @@ fn a_volume_must_have_been_far_too_large_for_long_enough() {
     content(|world| world.rules().request = Some(gi(85)));
     // Of one member nothing is known.
     content(|world| world.forget_samples(2));
+}
+
+#[test]
+fn a_volume_that_is_due_waits_up_to_an_hour_for_another_one_to_share_the_pass() {
+    // Too large for a day in this many minutes: the data, then the tablespace.
+    let told = |data: i64, other: i64, change: &dyn Fn(&mut World, &VolumeName)| {
+        let mut world = large(3);
+        let idx = with_tablespace(&mut world);
+        for (name, minutes) in [(VolumeName::Data, data), (idx.clone(), other)] {
+            let since = world.now.minus(Span::hours(24)).unix().saturating_add(minutes * 60);
+            let volume = world.record.volumes.get_mut(&name).unwrap();
+            volume.calm = Some(calm(Timestamp::from_unix(since)));
+        }
+        change(&mut world, &idx);
+        session(&mut world);
+        let told = world.decide().report.volumes[&VolumeName::Data].reason.clone();
+        let shares = world.record.shrink.as_ref().map(|shrink| shrink.volumes.len());
+        let soon = ShrinkReason::Gathers { volume: idx, until: world.now.plus(Span::minutes(30)) };
+        (shares, told == Reason::Shrink(soon))
+    };
+    let as_it_is = |_: &mut World, _: &VolumeName| {};
+    assert_eq!(told(0, 0, &as_it_is), (Some(2), false), "both are due");
+    assert_eq!(told(-1, 30, &as_it_is), (None, true), "it waits for the other");
+    assert_eq!(told(-31, 30, &as_it_is), (Some(1), false), "later than an hour after it was due");
+    assert_eq!(told(-1, 30, &|world, _| world.policy.mode = Mode::Advise), (None, true));
+    // One that cannot take part is not waited for.
+    let never = |world: &mut World, idx: &VolumeName| {
+        world.seen.windows.insert(idx.clone(), Windows::Never);
+    };
+    assert_eq!(told(-1, 30, &never), (Some(1), false));
+    let saves_nothing = |world: &mut World, idx: &VolumeName| {
+        world.policy.volumes.get_mut(idx).unwrap().request = Some(gi(85));
+    };
+    assert_eq!(told(-1, 30, &saves_nothing), (Some(1), false));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use headroom_core::{
 
 use super::toy::{
     cnpg_works, copying, facts, job, join, large, marked, placeless, runs, session, survey, told, whole,
+    with_tablespace,
 };
 use crate::world::{World, gi, instance, object};
 
@@ -375,28 +376,6 @@ fn a_shrink_that_would_save_next_to_nothing_turns_back() {
     // 61 % of what a file system of 100Gi holds need 84Gi, 66 % need 91Gi.
     assert_eq!(course(&used(61)), Course::Smaller);
     assert_eq!(course(&used(66)), Course::Back(TurnedBack::TooSmall));
-}
-
-/// A tablespace shrinks beside the data, with claims like those.
-fn with_tablespace(world: &mut World) -> VolumeName {
-    let (data, idx) = (VolumeName::Data, VolumeName::Tablespace("idx".into()));
-    let rules = world.rules().clone();
-    world.policy.volumes.insert(idx.clone(), rules);
-    let spec = world.seen.cluster.volumes[&data].clone();
-    world.seen.cluster.volumes.insert(idx.clone(), spec);
-    let record = world.volume_record().clone();
-    world.record.volumes.insert(idx.clone(), record);
-    let shrink = world.record.shrink.as_mut().unwrap();
-    let sizes = shrink.volumes[&data];
-    shrink.volumes.insert(idx.clone(), sizes);
-    for (name, member) in &mut world.seen.members {
-        let mut claim = member.claims[&data].clone();
-        let samples = world.seen.evidence.samples[&claim.id.uid].clone();
-        claim.id = object(&format!("idx-{name}"));
-        world.seen.evidence.samples.insert(claim.id.uid.clone(), samples);
-        member.claims.insert(idx.clone(), claim);
-    }
-    idx
 }
 
 #[test]

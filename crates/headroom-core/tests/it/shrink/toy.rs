@@ -8,6 +8,7 @@ use headroom_core::{
         BudgetSeen, Census, Freshness, JobSeen, Mark, Primary, ReplicationSeen, Scaler, Survey, SurveySeen,
     },
     record::{Calm, Peak},
+    window::Windows,
 };
 
 use crate::world::{World, gi, instance, mi, object};
@@ -29,6 +30,30 @@ pub(crate) fn large(instances: usize) -> World {
     let ago = world.now.minus(Span::hours(25));
     world.volume_record().calm = Some(calm(ago));
     world
+}
+
+/// A tablespace beside the data, with claims like those; in the shrink if one runs.
+pub(crate) fn with_tablespace(world: &mut World) -> VolumeName {
+    let (data, idx) = (VolumeName::Data, VolumeName::Tablespace("idx".into()));
+    let rules = world.rules().clone();
+    world.policy.volumes.insert(idx.clone(), rules);
+    world.seen.windows.insert(idx.clone(), Windows::Always);
+    let spec = world.seen.cluster.volumes[&data].clone();
+    world.seen.cluster.volumes.insert(idx.clone(), spec);
+    let record = world.volume_record().clone();
+    world.record.volumes.insert(idx.clone(), record);
+    if let Some(shrink) = &mut world.record.shrink {
+        let sizes = shrink.volumes[&data];
+        shrink.volumes.insert(idx.clone(), sizes);
+    }
+    for (name, member) in &mut world.seen.members {
+        let mut claim = member.claims[&data].clone();
+        let samples = world.seen.evidence.samples[&claim.id.uid].clone();
+        claim.id = object(&format!("idx-{name}"));
+        world.seen.evidence.samples.insert(claim.id.uid.clone(), samples);
+        member.claims.insert(idx.clone(), claim);
+    }
+    idx
 }
 
 /// Too large since then, with next to nothing in use.

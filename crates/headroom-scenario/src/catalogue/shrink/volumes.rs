@@ -4,10 +4,9 @@ use headroom_core::{ledger::Cause, names::VolumeName, report::State};
 
 use super::shape::{balanced, begun, done, fixture, large, once, replaced, restored, small, undisturbed};
 use crate::{
-    Act, Cell, Fact, Fixture, Pace, Scenario, Step, Topology, Wait, Who,
-    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, scenario, until, write},
+    Act, Cell, Fact, Fixture, Step, Topology, Wait, Who,
+    catalogue::common::{GI_1, GI_2, GI_4, cell, idx, until, write},
     expect::{Control, Storage, all},
-    fixture::{PolicyFixture, WindowFixture},
 };
 
 /// A tablespace is too large: the data volume stays as it is, and every claim of the instance goes with it.
@@ -68,13 +67,9 @@ pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
         Control::EndsAs(idx(), State::Balanced, "EnoughFree"),
     ]));
     let expect = undisturbed(topology, topology.instances(), storage, control);
-    // Both are due long before the window opens: one that is due first begins alone.
-    let plain = fixture(topology);
-    let policy = PolicyFixture { window: WindowFixture::OpensInMinutes(20), ..plain.policy.clone() };
-    let fixture = Fixture { tablespace: Some(GI_1), policy, ..plain };
+    let fixture = Fixture { tablespace: Some(GI_1), ..fixture(topology) };
     let title = "Data and a tablespace shrink in one pass: every instance is made anew once";
-    let plain = scenario("shrink_two_volumes", title, fixture, script, expect);
-    Cell::Scenario(Box::new(Scenario { pace: Pace::Slow, ..plain }))
+    cell("shrink_two_volumes", title, fixture, script, expect)
 }
 
 /// WAL has a volume of its own, which comes back as large as it was.
