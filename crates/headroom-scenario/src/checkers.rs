@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::{Scenario, Trace, View, Wait};
 
+mod announced;
 mod control;
 mod data;
 mod functional;
@@ -70,6 +71,8 @@ pub struct Case<'a> {
     pub quiet: Duration,
     /// The world's limits.
     pub limit: &'a dyn Fn(Wait) -> Duration,
+    /// Requests of the operator were lost or it died, as no scenario says: what it would have announced is not judged.
+    pub mute: bool,
 }
 
 /// All expectations of the scenario and all invariants.
@@ -83,6 +86,7 @@ pub fn judge(case: &Case<'_>) -> Vec<Assertion> {
     let invariants = Invariant::ALL.into_iter().map(|invariant| invariant.check(case));
     let mut all: Vec<Assertion> =
         functional.chain(storage).chain(data).chain(control).chain(timing).chain(invariants).collect();
+    all.extend(announced::check(case));
     all.sort_by_key(|assertion| assertion.class);
     all
 }

@@ -155,7 +155,7 @@ pub fn case<'a>(
     quiet: Duration,
     limit: &'a dyn Fn(Wait) -> Duration,
 ) -> Case<'a> {
-    Case { scenario, trace, end: View::of(trace), quiet, limit }
+    Case { scenario, trace, end: View::of(trace), quiet, limit, mute: false }
 }
 
 /// How a walk that is over has ended, and everything that was judged.

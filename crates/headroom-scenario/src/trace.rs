@@ -361,10 +361,21 @@ pub struct StorageState {
     pub observed_generation: u64,
     /// `metadata.generation`.
     pub generation: u64,
-    /// Condition Ready is True.
-    pub ready: bool,
+    /// Its conditions.
+    pub conditions: Conditions,
     /// Per volume.
     pub volumes: Vec<VolumeState>,
+}
+
+/// Which conditions of the DynamicStorage are True.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// `Ready`.
+    pub ready: bool,
+    /// `Reconciling`.
+    pub reconciling: bool,
+    /// `Stalled`.
+    pub stalled: bool,
 }
 
 /// One volume in the status.

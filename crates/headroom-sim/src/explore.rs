@@ -12,7 +12,7 @@ use headroom_core::Action;
 use headroom_engine::Request;
 use headroom_scenario::{
     Entry, Going, Outcome, Scenario, Trace, Walk, What, World as _,
-    checkers::{self, Assertion},
+    checkers::{self, Assertion, Case},
     expect::Control,
     run::{case, verdict},
 };
@@ -317,7 +317,7 @@ pub(crate) fn leaps(scenario: &Scenario, faults: &[Fault]) -> bool {
 /// What is wrong with a run by its scenario.
 pub(crate) fn complaints(scenario: &Scenario, world: &SimWorld, run: &Run<'_>) -> Vec<String> {
     let limit = |wait| world.limit(wait);
-    let case = case(scenario, run.trace, world.quiet_span(), &limit);
+    let case = Case { mute: true, ..case(scenario, run.trace, world.quiet_span(), &limit) };
     let (outcome, assertions) = verdict(&case, run.walk);
     let mut wrong = failed(assertions);
     if outcome == Outcome::Inconclusive {

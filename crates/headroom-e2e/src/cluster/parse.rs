@@ -7,7 +7,9 @@ use headroom_core::{
     quantity,
     report::State,
 };
-use headroom_scenario::trace::{BackupState, ClaimState, ClusterState, PodState, StorageState, VolumeState};
+use headroom_scenario::trace::{
+    BackupState, ClaimState, ClusterState, Conditions, PodState, StorageState, VolumeState,
+};
 use serde_json::Value;
 
 fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -60,7 +62,7 @@ pub(crate) fn claim(object: &Value) -> Option<ClaimState> {
         requested: bytes(object, "/spec/resources/requests/storage")?,
         capacity: bytes(object, "/status/capacity/storage"),
         terminating: terminating(object),
-        file_system_pending: condition(object, "FileSystemResizePending") == Some("True"),
+        file_system_pending: is_true(object, "FileSystemResizePending"),
     })
 }
 
@@ -91,7 +93,7 @@ pub(crate) fn pod(object: &Value) -> Option<PodState> {
     Some(PodState {
         instance: text(object, "/metadata/labels/cnpg.io~1instanceName")?.into(),
         uid: text(object, "/metadata/uid")?.to_owned(),
-        ready: condition(object, "Ready") == Some("True"),
+        ready: is_true(object, "Ready"),
         primary: text(object, "/metadata/labels/cnpg.io~1instanceRole") == Some("primary"),
         restarts: number(postgres, "/restartCount"),
         last_exit: exit,
@@ -147,6 +149,10 @@ pub(crate) fn cluster(object: &Value) -> ClusterState {
     }
 }
 
+fn is_true(object: &Value, kind: &str) -> bool {
+    condition(object, kind) == Some("True")
+}
+
 /// The DynamicStorage's status.
 pub(crate) fn storage(object: &Value) -> StorageState {
     let sizing = object.pointer("/status/storageSizing");
@@ -163,7 +169,11 @@ pub(crate) fn storage(object: &Value) -> StorageState {
     StorageState {
         observed_generation: u64::from(number(object, "/status/observedGeneration")),
         generation: u64::from(number(object, "/metadata/generation")),
-        ready: condition(object, "Ready") == Some("True"),
+        conditions: Conditions {
+            ready: is_true(object, "Ready"),
+            reconciling: is_true(object, "Reconciling"),
+            stalled: is_true(object, "Stalled"),
+        },
         volumes,
     }
 }

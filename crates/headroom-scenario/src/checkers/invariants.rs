@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod completion;
+mod conditions;
 mod idempotency;
 
 /// A core invariant.
@@ -242,12 +243,16 @@ fn replica_consistency(case: &Case<'_>) -> Result<(), String> {
 
 fn status_coherence(case: &Case<'_>) -> Result<(), String> {
     let statuses = case.trace.entries.iter().filter_map(|entry| entry.what.storage());
-    statuses.flat_map(|status| &status.volumes).try_for_each(coherent)?;
+    for status in statuses {
+        conditions::agree(status)?;
+        status.volumes.iter().try_for_each(coherent)?;
+    }
     completion::check(case)?;
     let Some(status) = &case.end.storage else { return Err("no status".to_owned()) };
     require(status.observed_generation == status.generation, || {
         format!("it speaks of generation {} of {}", status.observed_generation, status.generation)
     })?;
+    conditions::at_rest(status)?;
     for shown in &status.volumes {
         let other = case.end.claims_of(&shown.volume).find(|claim| Some(claim.requested) != shown.effective);
         if let Some(claim) = other {

@@ -6,7 +6,8 @@ use std::fmt;
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 
 use super::{
-    BackupState, ClaimState, ClusterState, Entry, PodState, StorageState, Trace, VolumeState, What, Written,
+    BackupState, ClaimState, ClusterState, Conditions, Entry, PodState, StorageState, Trace, VolumeState,
+    What, Written,
 };
 use crate::{Act, Strike, Who, script::PolicyChange};
 
@@ -285,10 +286,13 @@ impl Fnv {
     }
 
     fn storage(&mut self, storage: &StorageState) {
-        let StorageState { observed_generation, generation, ready, volumes } = storage;
+        let StorageState { observed_generation, generation, conditions, volumes } = storage;
+        let Conditions { ready, reconciling, stalled } = conditions;
         self.u64(*observed_generation);
         self.u64(*generation);
-        self.flag(*ready);
+        for flag in [*ready, *reconciling, *stalled] {
+            self.flag(flag);
+        }
         self.u64(u64::try_from(volumes.len()).unwrap_or(u64::MAX));
         for VolumeState { volume, state, reason, effective, target, running, ledger } in volumes {
             self.volume(volume);

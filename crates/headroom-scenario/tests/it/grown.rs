@@ -7,7 +7,7 @@ use headroom_scenario::{
     Act, Cell, Scenario, Topology, Trace, View, Wait, What, catalogue,
     checkers::{self, Assertion, Case},
     expect::{Control, Data, Expect, Functional, Storage, Timing, all},
-    trace::{ClaimState, ClusterState, PodState, StorageState, VolumeState, Written},
+    trace::{ClaimState, ClusterState, Conditions, PodState, StorageState, VolumeState, Written},
 };
 
 pub(crate) const BEFORE: Bytes = Bytes::gibi(1);
@@ -71,7 +71,19 @@ pub(crate) fn volume(state: State, reason: &str) -> VolumeState {
 }
 
 pub(crate) fn status(volume: VolumeState) -> What {
-    What::Storage(StorageState { observed_generation: 1, generation: 1, ready: true, volumes: vec![volume] })
+    What::Storage(storage(volume))
+}
+
+pub(crate) fn storage(volume: VolumeState) -> StorageState {
+    let reconciling = volume.state == State::Growing;
+    let conditions = Conditions { ready: !reconciling, reconciling, stalled: false };
+    StorageState { observed_generation: 1, generation: 1, conditions, volumes: vec![volume] }
+}
+
+/// An Event of the operator on our object.
+pub(crate) fn event(reason: &str) -> What {
+    let (kind, on, reason) = ("Normal".to_owned(), "DynamicStorage".to_owned(), reason.to_owned());
+    What::Event { kind, reason, on, message: "data".to_owned() }
 }
 
 pub(crate) fn growing() -> VolumeState {
@@ -133,6 +145,7 @@ pub(crate) fn trace() -> Trace {
         (72_000, usage("pg-2", 960, 806)),
         (74_000, wrote_status()),
         (76_000, status(growing())),
+        (76_500, event("GrowthStarted")),
         (78_000, raised("pg-2", AFTER)),
         (80_000, claim("pg-2", AFTER, BEFORE)),
         (90_000, claim("pg-2", AFTER, AFTER)),
@@ -143,6 +156,7 @@ pub(crate) fn trace() -> Trace {
         (103_000, usage("pg-2", 1088, 806)),
         (105_000, wrote_status()),
         (107_000, status(done())),
+        (107_500, event("GrowthCompleted")),
         (109_000, What::Acknowledged(200)),
         (112_000, What::Acted(Act::Verify)),
         (115_000, verified()),
@@ -195,7 +209,7 @@ pub(crate) fn limit(_: Wait) -> Duration {
 }
 
 pub(crate) fn judge(scenario: &Scenario, trace: &Trace) -> Vec<Assertion> {
-    checkers::judge(&Case { scenario, trace, end: View::of(trace), quiet: QUIET, limit: &limit })
+    checkers::judge(&Case { scenario, trace, end: View::of(trace), quiet: QUIET, limit: &limit, mute: false })
 }
 
 /// The texts of what did not hold.

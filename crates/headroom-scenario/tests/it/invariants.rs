@@ -4,13 +4,20 @@ use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
     Act, Scenario, Trace, View, What, Who,
     checkers::{self, Case, Invariant},
-    trace::{ClaimState, PodState, StorageState, VolumeState, Written},
+    trace::{ClaimState, Conditions, PodState, StorageState, VolumeState, Written},
 };
 
 use crate::grown::{self, AFTER, BEFORE};
 
 fn verdict(invariant: Invariant, scenario: &Scenario, trace: &Trace) -> checkers::Assertion {
-    let case = Case { scenario, trace, end: View::of(trace), quiet: grown::QUIET, limit: &grown::limit };
+    let case = Case {
+        scenario,
+        trace,
+        end: View::of(trace),
+        quiet: grown::QUIET,
+        limit: &grown::limit,
+        mute: false,
+    };
     invariant.check(&case)
 }
 
@@ -117,8 +124,7 @@ fn an_operator_that_never_comes_to_rest_is_found() {
         grown::remove(trace, 107_000);
     });
     check(Invariant::Convergence, false, |trace| {
-        let newer =
-            StorageState { observed_generation: 1, generation: 2, ready: true, volumes: vec![grown::done()] };
+        let newer = StorageState { generation: 2, ..grown::storage(grown::done()) };
         grown::insert(trace, 108_000, What::Storage(newer));
     });
     check(Invariant::Convergence, false, |trace| {
@@ -194,10 +200,28 @@ fn a_status_that_contradicts_itself_or_the_claims_is_found() {
     });
     check(Invariant::StatusCoherence, false, |trace| {
         let state = VolumeState { state: State::Balanced, ..grown::done() };
-        let behind =
-            StorageState { observed_generation: 1, generation: 3, ready: true, volumes: vec![state] };
+        let behind = StorageState { generation: 3, ..grown::storage(state) };
         grown::replace(trace, 107_000, What::Storage(behind));
     });
+}
+
+#[test]
+fn conditions_that_contradict_the_volumes_are_found() {
+    let conditions = |at_ms, volume: fn() -> VolumeState, [ready, reconciling, stalled]: [bool; 3], held| {
+        check(Invariant::StatusCoherence, held, |trace| {
+            let conditions = Conditions { ready, reconciling, stalled };
+            let status = StorageState { conditions, ..grown::storage(volume()) };
+            grown::replace(trace, at_ms, What::Storage(status));
+        });
+    };
+    conditions(76_000, grown::growing, [false, true, false], true);
+    conditions(76_000, grown::growing, [false, false, true], true);
+    conditions(76_000, grown::growing, [true, false, false], false);
+    conditions(76_000, grown::growing, [false, true, true], false);
+    conditions(107_000, grown::done, [true, false, false], true);
+    conditions(107_000, grown::done, [false, true, false], false);
+    conditions(107_000, grown::done, [false, false, true], false);
+    conditions(107_000, grown::done, [false, false, false], false);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
-    Trace, What,
+    Strike, Trace, What,
     expect::{Control, Data, Functional, all},
     trace::{BackupState, PodState, VolumeState, Written},
 };
@@ -285,15 +285,25 @@ fn a_write_in_the_quiet_span_is_found() {
 #[test]
 fn an_event_that_never_came_is_found() {
     let mut scenario = grown::scenario();
-    scenario.expect.control = all([Control::EventSeen("GrowthCompleted")]);
+    scenario.expect.control = all([Control::EventSeen("Repairing")]);
     let mut trace = grown::trace();
     let missing = grown::failing(&scenario, &trace);
-    assert!(missing[0].starts_with("an Event GrowthCompleted"), "{missing:?}");
-    let text = |text: &str| text.to_owned();
-    let (kind, reason) = (text("Normal"), text("GrowthCompleted"));
-    let event = What::Event { kind, reason, on: text("Cluster"), message: text("data has 1152Mi") };
-    grown::insert(&mut trace, 108_000, event);
+    assert!(missing[0].starts_with("an Event Repairing"), "{missing:?}");
+    grown::insert(&mut trace, 108_000, grown::event("Repairing"));
     assert_eq!(grown::failing(&scenario, &trace), Vec::<String>::new());
+}
+
+#[test]
+fn an_action_that_was_not_announced_is_found() {
+    for at_ms in [76_500, 107_500] {
+        let text = "each growth and shrink was announced by Events";
+        check(text, |trace| grown::remove(trace, at_ms));
+        // An operator that is killed takes its messages with it.
+        let mut trace = grown::trace();
+        grown::remove(&mut trace, at_ms);
+        grown::insert(&mut trace, 77_000, What::Struck(Strike::KillOperator));
+        assert_eq!(grown::failing(&grown::scenario(), &trace), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ use headroom_core::{
 };
 use headroom_scenario::{
     Trace, View, What,
-    trace::{ClusterState, StorageState, VolumeState, Written},
+    trace::{ClusterState, Conditions, StorageState, VolumeState, Written},
 };
 
 /// A claim: request, capacity, terminating, file system pending.
@@ -62,7 +62,7 @@ pub struct Summary {
     claims: BTreeMap<(InstanceName, VolumeName), ClaimEnd>,
     pods: BTreeMap<InstanceName, (bool, bool)>,
     cluster: Option<ClusterState>,
-    storage: Option<(bool, bool, Vec<VolumeState>)>,
+    storage: Option<(bool, Conditions, Vec<VolumeState>)>,
     raises: BTreeMap<(InstanceName, VolumeName), Vec<Bytes>>,
     recorded: BTreeMap<VolumeName, Vec<Recorded>>,
     others: BTreeMap<String, u32>,
@@ -77,10 +77,9 @@ impl Summary {
             (key.clone(), state)
         });
         let pods = end.pods.iter().map(|(name, pod)| (name.clone(), (pod.ready, pod.terminating)));
-        let storage = end
-            .storage
-            .as_ref()
-            .map(|shown| (shown.observed_generation == shown.generation, shown.ready, shown.volumes.clone()));
+        let storage = end.storage.as_ref().map(|shown| {
+            (shown.observed_generation == shown.generation, shown.conditions, shown.volumes.clone())
+        });
         let mut summary = Self {
             claims: claims.collect(),
             pods: pods.collect(),

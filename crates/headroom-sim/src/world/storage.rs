@@ -28,7 +28,7 @@ use headroom_scenario::{
     Fixture, Kubelets,
     fixture::{PolicyFixture, WindowFixture},
     script::PolicyChange,
-    trace::{StorageState, VolumeState},
+    trace::{Conditions, StorageState, VolumeState},
 };
 
 use super::{
@@ -287,7 +287,11 @@ pub(super) fn shown(custom: &Custom) -> StorageState {
             .and_then(|generation| u64::try_from(generation).ok())
             .unwrap_or(0),
         generation: custom.generation,
-        ready: condition(status, ConditionType::Ready),
+        conditions: Conditions {
+            ready: condition(status, ConditionType::Ready),
+            reconciling: condition(status, ConditionType::Reconciling),
+            stalled: condition(status, ConditionType::Stalled),
+        },
         volumes: volumes.filter_map(|(name, volume)| volume_shown(name, volume)).collect(),
     }
 }
