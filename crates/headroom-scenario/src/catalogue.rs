@@ -42,7 +42,7 @@ const fn gated(
 }
 
 /// All but `p0_00`.
-const ROWS: [Row; 75] = [
+const ROWS: [Row; 77] = [
     gated("p0_01_operator_restart", EVERY, p0_01::killed),
     gated("p0_01_operator_away", STORAGE, p0_01::away),
     gated("p0_02_primary_pod_restart", EVERY, p0_02::primary_pod),
@@ -87,11 +87,13 @@ const ROWS: [Row; 75] = [
     Row::Plain(shrink::wal),
     Row::Plain(shrink::two),
     Row::Plain(shrink::without_hints),
+    Row::Plain(shrink::archive_broken),
     Row::Plain(shrink::disruptions_forbidden),
     Row::Plain(shrink::supervised),
     Row::Plain(shrink::from_snapshots),
     gated("shrink_old_primary_broken", LOWERS, shrink::old_primary_broken),
     Row::Plain(shrink::born_too_small),
+    Row::Plain(shrink::born_right),
     Row::Plain(shrink::fails),
     Row::Plain(shrink::given_up),
     Row::Plain(shrink::marked_is_elected),

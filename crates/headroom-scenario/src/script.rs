@@ -97,6 +97,12 @@ pub enum Act {
         /// `on` or `off`.
         on: bool,
     },
+    /// Set an object store up in the Cluster that cannot be used (its Secret is missing) and have a WAL segment archived,
+    /// which fails; or take it out again, so that nothing is archived and nothing fails.
+    BreakArchive {
+        /// Whether archiving fails.
+        on: bool,
+    },
     /// Set or remove the annotation `cnpg.io/reconciliationLoop: disabled` of the Cluster.
     Reconciliation {
         /// Whether CNPG acts on the Cluster.
@@ -231,6 +237,7 @@ impl Act {
             | Self::ProviderLimit { .. }
             | Self::PassTime(_)
             | Self::WalLogHints { .. }
+            | Self::BreakArchive { .. }
             | Self::ForbidDisruptions { .. }
             | Self::Verify => Shared::Nothing,
         }

@@ -198,6 +198,7 @@ fn acted(act: &Act) -> String {
         | Act::SetClusterSize { .. }
         | Act::UpgradeImage
         | Act::WalLogHints { .. }
+        | Act::BreakArchive { .. }
         | Act::ForbidDisruptions { .. }
         | Act::Reconciliation { .. }
         | Act::StartBackup

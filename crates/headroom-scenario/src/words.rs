@@ -121,6 +121,8 @@ impl fmt::Display for Act {
                 f.write_str("create a PodDisruptionBudget that allows no disruption")
             }
             Self::ForbidDisruptions { on: false } => f.write_str("delete that PodDisruptionBudget"),
+            Self::BreakArchive { on: true } => f.write_str("set up a WAL archive that cannot be used"),
+            Self::BreakArchive { on: false } => f.write_str("take the WAL archive out of the Cluster again"),
             Self::WalLogHints { on } => {
                 write!(f, "set wal_log_hints to {} in the Cluster", if *on { "on" } else { "off" })
             }

@@ -19,6 +19,10 @@ use super::{
 const COMMAND: Duration = Duration::from_mins(1);
 /// A pod whose server has gone says so within this time.
 const NOTICED: Duration = Duration::from_secs(20);
+/// How long an attempt to archive a segment may take to show.
+const ATTEMPT: Duration = Duration::from_secs(20);
+/// Nothing is switched where nothing was written.
+const WRITES: &str = "insert into ledger values (-1) on conflict do nothing";
 /// Rows of about 1 KiB in one mebibyte.
 const ROWS_PER_MEBIBYTE: u64 = 960;
 /// The most that one statement inserts.
@@ -243,6 +247,25 @@ impl Server<'_> {
             self.recorder
                 .push(What::Note(format!("{volume} is at {mark} % used by the file system's own figures")));
         }
+    }
+
+    /// Has a segment archived until the archiver's last attempt has `failed`, or has not. Only a whole segment is archived,
+    /// and one that the instance manager got before it knew of the Cluster's change tells nothing.
+    pub(crate) async fn archive_until(&self, failed_last: bool, limit: Duration) -> Result<(), WorldError> {
+        let asked = "select coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) \
+             from pg_stat_archiver";
+        let seen = || async {
+            let last = self.must(asked).await.ok()?;
+            ((last == "t") == failed_last).then_some(())
+        };
+        let whole = || async {
+            self.must_in(&self.pod, &[WRITES, "select pg_switch_wal()"]).await.ok()?;
+            wait::until(ATTEMPT, Duration::from_secs(1), seen).await
+        };
+        let doing = || format!("have the archiver {}", if failed_last { "fail" } else { "archive again" });
+        wait::until(limit, Duration::from_secs(1), whole)
+            .await
+            .ok_or_else(|| failed(&doing(), &"it does not, by pg_stat_archiver"))
     }
 
     /// Checksum of the sentinel table.

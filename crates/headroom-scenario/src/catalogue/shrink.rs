@@ -12,10 +12,10 @@ mod turned;
 mod volumes;
 
 pub(super) use copies::{
-    born_too_small, fails, given_up, marked_is_elected, primary_lost, primary_lost_before_pod,
+    born_right, born_too_small, fails, given_up, marked_is_elected, primary_lost, primary_lost_before_pod,
 };
 pub(super) use guarded::{
-    disruptions_forbidden, from_snapshots, old_primary_broken, supervised, without_hints,
+    archive_broken, disruptions_forbidden, from_snapshots, old_primary_broken, supervised, without_hints,
 };
 pub(super) use month::calm;
 pub(super) use nodes::{backed_up, cordoned, drained};

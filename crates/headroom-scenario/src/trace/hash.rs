@@ -204,6 +204,7 @@ impl Fnv {
             Act::CreateStorage => self.byte(20),
             Act::WalLogHints { on } => self.tag(21).flag(*on),
             Act::ForbidDisruptions { on } => self.tag(22).flag(*on),
+            Act::BreakArchive { on } => self.tag(23).flag(*on),
         }
     }
 

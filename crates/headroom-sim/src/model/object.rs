@@ -253,6 +253,8 @@ pub struct ClusterSpec {
     pub recovery: Option<Name>,
     /// `postgresql.parameters.wal_log_hints` is not off.
     pub wal_log_hints: bool,
+    /// The object store cannot be used: WAL is not archived.
+    pub archive_broken: bool,
 }
 
 impl ClusterSpec {
@@ -273,6 +275,7 @@ impl ClusterSpec {
             reconcile: true,
             recovery: None,
             wal_log_hints: true,
+            archive_broken: false,
         }
     }
 }

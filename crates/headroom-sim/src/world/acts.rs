@@ -174,6 +174,7 @@ impl SimWorld {
             | Act::SetClusterSize { .. }
             | Act::UpgradeImage
             | Act::WalLogHints { .. }
+            | Act::BreakArchive { .. }
             | Act::Reconciliation { .. } => {
                 self.model.change(|model| {
                     model.api.update_cluster(&cluster, |cluster| edit(cluster, act));
@@ -390,6 +391,9 @@ fn edit(cluster: &mut Cluster, act: &Act) {
     if let Act::WalLogHints { on } = act {
         spec.wal_log_hints = *on;
         spec.parameters += 1;
+    }
+    if let Act::BreakArchive { on } = act {
+        spec.archive_broken = *on;
     }
     if *act == Act::UpgradeImage {
         spec.image = NEWER_IMAGE.into();

@@ -57,10 +57,12 @@ pub(super) fn survey(world: &SimWorld, key: &ClusterKey) -> Survey {
         selects: pods().map(|pod| InstanceName::from(&*pod.instance)).collect(),
         eased_by_surge: false,
     });
+    let archiver_failing = api.cluster(&cluster).is_some_and(|cluster| cluster.spec.archive_broken);
     let replication: BTreeMap<InstanceName, ReplicationSeen> = pods()
         .filter_map(|pod| {
             let (primary, receiving, position) = world.model.replication(&cluster, &pod.instance)?;
-            let seen = ReplicationSeen { primary, timeline: 1, receiving, position, archiver_failing: false };
+            let archiver_failing = archiver_failing && primary;
+            let seen = ReplicationSeen { primary, timeline: 1, receiving, position, archiver_failing };
             Some((InstanceName::from(&*pod.instance), seen))
         })
         .collect();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use headroom_sim::model::{
     Happened, Model, Settings,
     apiserver::Object,
-    object::{Claim, Cluster, ClusterSpec, Container, MIB, Name, Pod, PodPhase, Step, Volume},
+    object::{Claim, Cluster, ClusterSpec, Container, MIB, Name, Pod, PodPhase, Step, UNRECOVERABLE, Volume},
     postgres::Goal,
     size_text,
 };
@@ -33,6 +33,7 @@ pub(crate) enum Trigger {
     DeleteJob(String),
     Destroy(String),
     Promote(String),
+    Condemn(String),
     FillUntilStopped,
     Write(u64),
     Drain,
@@ -112,6 +113,10 @@ fn trigger(marker: &str) -> Option<Trigger> {
     }
     if let Some(instance) = after("kubectl cnpg promote pg ") {
         return Some(Trigger::Promote(instance.to_owned()));
+    }
+    if let Some(rest) = text.strip_prefix("annotate Pod ") {
+        let (pod, mark) = rest.split_once(' ')?;
+        return (mark == format!("{UNRECOVERABLE}=true")).then(|| Trigger::Condemn(pod.to_owned()));
     }
     if text.starts_with("kubectl drain ") {
         return Some(Trigger::Drain);
@@ -284,6 +289,7 @@ fn pull(model: &mut Model, trigger: &Trigger) {
         Trigger::DeleteJob(job) => model.change(|model| model.delete_job(&name(job))),
         Trigger::Destroy(instance) => model.change(|model| model.destroy(&name(instance))),
         Trigger::Promote(instance) => model.change(|model| model.switch_over(&pg, &name(instance))),
+        Trigger::Condemn(pod) => model.change(|model| model.annotate_pod(pod, UNRECOVERABLE, "true")),
         // 128 to 160 MiB a second were written.
         Trigger::FillUntilStopped => model.change(|model| {
             model.set_filler(&pg, Volume::Data, 140 * MIB, Goal::Refused { stop_at: u64::MAX });

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use headroom_sim::model::object::UNRECOVERABLE;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{AttachParams, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
@@ -129,6 +130,10 @@ impl Stage {
                     }
                 }
                 self.delete("Pod", instance).await
+            }
+            Act::Condemn(instance) => {
+                let mark = json!({"metadata": {"annotations": {UNRECOVERABLE: "true"}}});
+                self.patch("Pod", instance, &mark).await
             }
             Act::DeleteJoin(instance) => {
                 let jobs = api(&self.client, &self.namespace, "Job");

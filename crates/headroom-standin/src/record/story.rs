@@ -1,6 +1,7 @@
 //! The stories, as data.
 
 use anyhow::{Context as _, Result};
+use headroom_sim::model::object::UNRECOVERABLE;
 
 /// One thing that is asked of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Act {
     DeletePod(&'static str),
     /// Deletes the claims and the pod of an instance, as `kubectl cnpg destroy` does.
     Destroy(&'static str),
+    /// Marks an instance as one to be made anew.
+    Condemn(&'static str),
     /// Deletes the Job that joins an instance, and its pods with it.
     DeleteJoin(&'static str),
     /// Deletes a claim.
@@ -38,6 +41,7 @@ impl Act {
             Self::Promote(instance) => format!("kubectl cnpg promote pg {instance}"),
             Self::DeletePod(pod) => format!("delete Pod {pod}"),
             Self::Destroy(instance) => format!("kubectl cnpg destroy pg {instance}"),
+            Self::Condemn(instance) => format!("annotate Pod {instance} {UNRECOVERABLE}=true"),
             Self::DeleteJoin(instance) => format!("kubectl delete job {instance}-join"),
             Self::DeleteClaim(claim) => format!("kubectl delete pvc {claim}"),
             Self::Fill => {
@@ -76,7 +80,7 @@ const fn story(before: u32, parts: &'static [Part]) -> Story {
 
 use Part::{Do, Full, Joining, Settle, Still};
 
-const STORIES: [(&str, Story); 12] = [
+const STORIES: [(&str, Story); 16] = [
     ("create-t1", story(0, &[Do(Act::Create(1)), Settle])),
     ("create-t3", story(0, &[Do(Act::Create(3)), Settle])),
     ("scale-up", story(1, &[Do(Act::Scale(2)), Settle, Do(Act::Scale(3)), Settle])),
@@ -87,6 +91,18 @@ const STORIES: [(&str, Story); 12] = [
     ("primary-deleted-t1", story(1, &[Do(Act::DeletePod("pg-1")), Settle])),
     ("primary-deleted-t3", story(3, &[Do(Act::DeletePod("pg-1")), Settle])),
     ("replica-destroyed", story(2, &[Do(Act::Destroy("pg-2")), Settle])),
+    // The steps of a shrink: a replica is made anew, the old primary, and a single instance moves to a further one.
+    ("replica-condemned", story(3, &[Do(Act::Condemn("pg-3")), Settle])),
+    (
+        "old-primary-condemned",
+        story(2, &[Do(Act::Promote("pg-2")), Settle, Do(Act::Condemn("pg-1")), Settle]),
+    ),
+    (
+        "moved-to-a-further-instance",
+        story(1, &[Do(Act::Scale(2)), Settle, Do(Act::Promote("pg-2")), Settle, Do(Act::Scale(1)), Settle]),
+    ),
+    // Somebody lowers the number again while the further instance joins.
+    ("join-reverted", story(1, &[Do(Act::Scale(2)), Joining("pg-2"), Do(Act::Scale(1)), Settle])),
     // A copy that has lost its Job waits for ever, and is begun anew without its claim.
     ("join-deleted", story(1, LOST_JOIN)),
     ("volume-full", story(1, &[Do(Act::Fill), Full, Do(Act::RaiseClaims(&["pg-1"])), Settle])),

@@ -56,6 +56,7 @@ impl ClusterWorld {
                 let patch = json!({"spec": {"postgresql": {"parameters": {"wal_log_hints": word}}}});
                 self.merge("Cluster", NAME, &patch)
             }
+            Act::BreakArchive { on } => self.break_archive(*on),
             Act::Reconciliation { enabled } => {
                 let word = if *enabled { Value::Null } else { json!("disabled") };
                 let patch = json!({"metadata": {"annotations": {"cnpg.io/reconciliationLoop": word}}});
@@ -77,6 +78,19 @@ impl ClusterWorld {
 
     fn merge(&self, kind: &str, name: &str, patch: &Value) -> Result<(), WorldError> {
         self.connection.runtime.block_on(self.patch(kind, name, patch))
+    }
+
+    /// Each instance's own archiver asks for a Secret that is not there. Only a switched segment is archived.
+    fn break_archive(&self, on: bool) -> Result<(), WorldError> {
+        let key = |key: &str| json!({"name": "no-such-secret", "key": key});
+        let store = json!({
+            "destinationPath": "s3://no-such-bucket/",
+            "s3Credentials": {"accessKeyId": key("id"), "secretAccessKey": key("key")},
+        });
+        let store = if on { store } else { Value::Null };
+        self.merge("Cluster", NAME, &json!({"spec": {"backup": {"barmanObjectStore": store}}}))?;
+        let (runtime, limit, pods) = (self.connection.runtime.clone(), self.limit(Wait::Strike), self.pods());
+        self.server(&pods, |server| runtime.block_on(server.archive_until(on, limit)))
     }
 
     fn run_operators(&mut self, count: u32) -> Result<(), WorldError> {

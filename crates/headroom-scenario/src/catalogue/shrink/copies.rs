@@ -10,7 +10,7 @@ use super::{
     struck::{Struck, strike},
 };
 use crate::{
-    Act, Cell, Fact, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
+    Act, Cell, Fact, Fixture, Gate, Pace, Scenario, Step, Strike, Topology, Wait,
     catalogue::{
         common::{GI_1, GI_4, blank, cell, data, scenario, until, write},
         gated::Made,
@@ -24,6 +24,19 @@ pub(in crate::catalogue) fn born_too_small(topology: Topology) -> Cell {
     script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
     let title = "New claims are born smaller than the target, and are raised to it under their copies";
     measured(scenario("shrink_born_too_small", title, patient(topology), script, fuller_shrinks(topology)))
+}
+
+/// Where the policy of `deploy/size-at-birth` is installed a copy's claim has the target from the beginning. The user raised
+/// one claim and repair the others: nothing is raised besides.
+pub(in crate::catalogue) fn born_right(topology: Topology) -> Cell {
+    let mut script = fuller(write());
+    script.extend([begun(), done(), restored(topology), balanced(VolumeName::Data)]);
+    let fixture = Fixture { size_at_birth: true, ..patient(topology) };
+    let mut expect = fuller_shrinks(topology);
+    let repaired = topology.instances().saturating_sub(1);
+    expect.control.push(Control::PatchesInAll(VolumeName::Data, repaired));
+    let title = "New claims are born with the target of the shrink, and none is raised under its copy";
+    measured(scenario("shrink_born_right", title, fixture, script, expect))
 }
 
 /// The storage does not raise the claim of the first copy, which ends for lack of space until it does.

@@ -50,6 +50,26 @@ pub(in crate::catalogue) fn without_hints(topology: Topology) -> Cell {
     cell(id, title, patient(topology), script, expect)
 }
 
+/// While WAL cannot be archived no instance is added, made anew or promoted: an old primary would not come back before it
+/// has archived what it has (experiments S5). Broken before it begins, and again while a copy runs.
+pub(in crate::catalogue) fn archive_broken(topology: Topology) -> Cell {
+    let broken = [
+        Step::Do(Act::BreakArchive { on: true }),
+        until(Fact::ReasonIs(VolumeName::Data, "ArchivingBroken"), Wait::Shrink),
+        Step::Do(Act::BreakArchive { on: false }),
+    ];
+    let mut script = large();
+    script.extend(broken.clone());
+    script.extend([begun(), until(Fact::JoinBegan, Wait::Shrink)]);
+    script.extend(broken);
+    script.extend([done(), restored(topology), balanced(VolumeName::Data)]);
+    let mut control = once(topology);
+    control.push(Control::PassedThroughAs(VolumeName::Data, State::PendingShrink, "ArchivingBroken"));
+    let expect = undisturbed(topology, topology.instances(), small(), control);
+    let title = "A WAL archive that fails holds a shrink before each step, until it works again";
+    cell("shrink_archive_broken", title, fixture(topology), script, expect)
+}
+
 /// After the switchover of a single instance the old primary's data is damaged: CloudNativePG chooses no instance that is
 /// not ready, so after some patience it goes by name, once the number is set back.
 pub(in crate::catalogue) fn old_primary_broken(topology: Topology, gate: Gate) -> Made {
