@@ -274,9 +274,8 @@ impl Explorer<'_> {
                 unlawful(self.scenario, &world, &run)
             } else {
                 let mut what = complaints(self.scenario, &world, &run);
-                if !is_measured(self.scenario, world.lags(), &faults) {
-                    what.extend(summary.differences(&undisturbed));
-                }
+                let compared = Compared::of(self.scenario, world.lags(), &faults);
+                what.extend(compared.differences(&summary, &undisturbed));
                 what
             };
             if !what.is_empty() {
@@ -299,11 +298,41 @@ pub(crate) fn is_open(scenario: &Scenario, faults: &[Fault]) -> bool {
     scenario.rests_on_memory.is_some() && faults.iter().any(|fault| fault.forgets())
 }
 
-/// Whether a run that meets such faults may come to other sizes than the undisturbed one, within what its scenario expects:
-/// where watches are `slow` or lag, and where an hour [`leaps`].
-pub(crate) fn is_measured(scenario: &Scenario, slow: bool, faults: &[Fault]) -> bool {
-    let lags = slow || faults.contains(&Fault::WatchesLag);
-    (scenario.rests_on_pace.is_some() && lags) || leaps(scenario, faults)
+/// How far a run that meets faults is compared with the undisturbed one, beside what its scenario expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// In everything.
+    Wholly,
+    /// In everything but sizes: they rest on when something was measured, and that was later.
+    ButForSizes,
+    /// In nothing: an hour [`leaps`].
+    InNothing,
+}
+
+impl Compared {
+    /// With `slow` watches, or with one that lags, and after a request that is waited for in vain, things are seen later.
+    pub(crate) fn of(scenario: &Scenario, slow: bool, faults: &[Fault]) -> Self {
+        let late = [Fault::WatchesLag, Fault::RequestLost, Fault::ReplyLost];
+        if leaps(scenario, faults) {
+            Self::InNothing
+        } else if scenario.rests_on_pace.is_some()
+            && (slow || faults.iter().any(|fault| late.contains(fault)))
+        {
+            Self::ButForSizes
+        } else {
+            Self::Wholly
+        }
+    }
+
+    pub(crate) fn differences(self, run: &Summary, undisturbed: &Summary) -> Vec<String> {
+        match self {
+            Self::Wholly => run.differences(undisturbed),
+            Self::ButForSizes => {
+                run.clone().without_sizes().differences(&undisturbed.clone().without_sizes())
+            }
+            Self::InNothing => Vec::new(),
+        }
+    }
 }
 
 /// Whether a shrink's calm is an hour shorter than it says: a clock loses that hour for minutes, or for good and another

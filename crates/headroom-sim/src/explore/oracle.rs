@@ -29,11 +29,12 @@
 //! (`rests_on_memory`: a rate that it has seen sizes the growth) and in which another process takes over. Such a scenario
 //! keeps the lab's quick kubelet in swarms, too: in one sample a minute the rate that it rests on is another one.
 //!
-//! One that lags behind is held to its scenario's expectations and not compared where these give a range, because how fast
-//! WAL is written between two looks sizes the claims (`rests_on_pace`): a look that comes later sees another pace. So is a
-//! shrink in which a clock loses an hour for minutes, or for good and another process has it back: calm that was recorded an
-//! hour too early is over at once, and the shrink begins while WAL is still being written. Nobody can tell that from an hour
-//! of calm. With a stock kubelet it begins before what was filled is measured, and only the invariants judge it.
+//! Where the expectations give a range of sizes, because how fast WAL is written between two looks sizes the claims
+//! (`rests_on_pace`), a run that looks later sees another pace: one that lags behind, or waits in vain for an answer, is
+//! compared in all but sizes. A shrink in which a clock loses an hour for minutes, or for good and another process has it
+//! back, is held to its scenario's expectations alone: calm that was recorded an hour too early is over at once, and the
+//! shrink begins while WAL is still being written. Nobody can tell that from an hour of calm. With a stock kubelet it begins
+//! before what was filled is measured, and only the invariants judge it.
 //!
 //! Not compared: times, names made from counters (uids, versions), how often a server restarted meanwhile (a crash loop
 //! counts on while a fault delays its cure), rows, samples.
@@ -98,6 +99,24 @@ impl Summary {
         summary.leave_overtaken_out();
         summary.leave_departed_out();
         summary
+    }
+
+    /// What a run comes to whose sizes are another's: who is there and how, who was made anew and promoted, which actions
+    /// ended. In how many steps a claim came to its size, and in how many records, is a matter of sizes.
+    pub(crate) fn without_sizes(mut self) -> Self {
+        for (requested, capacity, ..) in self.claims.values_mut() {
+            *requested = Bytes::ZERO;
+            *capacity = capacity.map(|_| Bytes::ZERO);
+        }
+        for shown in self.storage.iter_mut().flat_map(|(.., volumes)| volumes) {
+            (shown.effective, shown.target) = (None, None);
+            for (_, size, _) in &mut shown.ledger {
+                *size = Bytes::ZERO;
+            }
+        }
+        self.raises.clear();
+        self.recorded.clear();
+        self
     }
 
     /// An instance that is scaled away takes its claims along, and what was done to it.

@@ -7,7 +7,7 @@ use headroom_scenario::{
 };
 
 use super::{
-    Run, complaints, is_measured, is_open, leaps,
+    Compared, Run, complaints, is_open, leaps,
     oracle::Summary,
     plan::{Conditions, Plan},
     unlawful,
@@ -84,10 +84,9 @@ fn compared(scenario: &Scenario, seed: u64, plan: &Plan, undisturbed: &Whole) ->
         wrong.extend(unlawful(scenario, &disturbed.world, &disturbed.as_run()));
     } else {
         wrong.extend(complaints(scenario, &disturbed.world, &disturbed.as_run()));
-        if !is_measured(scenario, plan.conditions.slow_watches, &faults) {
-            let expected = Summary::of(undisturbed.world.trace());
-            wrong.extend(Summary::of(disturbed.world.trace()).differences(&expected));
-        }
+        let compared = Compared::of(scenario, plan.conditions.slow_watches, &faults);
+        let expected = Summary::of(undisturbed.world.trace());
+        wrong.extend(compared.differences(&Summary::of(disturbed.world.trace()), &expected));
     }
     let timeline = if wrong.is_empty() { Vec::new() } else { disturbed.timeline(scenario) };
     Tried { wrong, timeline, simulated_ms: simulated_ms + disturbed.world.now() }
