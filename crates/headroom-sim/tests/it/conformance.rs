@@ -71,7 +71,7 @@ fn differences(recorded: &Story, model: &Story, pace: Pace) -> Vec<String> {
     compare("phases", format!("{:?}", recorded.phases), format!("{:?}", model.phases));
     compare("primaries", format!("{:?}", recorded.primaries), format!("{:?}", model.primaries));
     compare("claims", format!("{:?}", recorded.claims), format!("{:?}", model.claims));
-    compare("pods", format!("{:?}", recorded.pods), format!("{:?}", model.pods));
+    compare("pods", pods(recorded, pace), pods(model, pace));
     compare("jobs", format!("{:?}", recorded.jobs), format!("{:?}", model.jobs));
     compare("backups", format!("{:?}", recorded.backups), format!("{:?}", model.backups));
     compare("order of readiness", format!("{:?}", recorded.ready), format!("{:?}", model.ready));
@@ -85,6 +85,22 @@ fn differences(recorded: &Story, model: &Story, pace: Pace) -> Vec<String> {
         found.push(format!("ends after {} ms, not within {low} to {high}", model.ended_ms));
     }
     found
+}
+
+/// How each pod fared. How often a server starts in vain before somebody has made room is a matter of seconds.
+fn pods(story: &Story, pace: Pace) -> String {
+    let mut pods = story.pods.clone();
+    for told in pods.values_mut().filter(|_| pace == Pace::Another) {
+        let mut at = 2;
+        while let Some([exit, running]) = told.get(at..at + 2) {
+            if exit.starts_with("exit ") && told.get(at - 2..at) == Some(&[exit.clone(), running.clone()]) {
+                told.drain(at..at + 2);
+            } else {
+                at += 1;
+            }
+        }
+    }
+    format!("{pods:?}")
 }
 
 /// Replays one recording under several seeds; `Ok(false)`: the model does not know one of its triggers.
@@ -175,6 +191,16 @@ fn a_changed_story_is_told_apart() {
     let late = Story { ended_ms: 60_000, ..story.clone() };
     assert_eq!(differences(&story, &late, Pace::Recorded).len(), 1);
     assert!(differences(&story, &late, Pace::Another).is_empty());
+    let pod = |words: &[&str]| {
+        let told = words.iter().map(|word| (*word).to_owned()).collect();
+        Story { pods: [("pg-1".to_owned(), told)].into(), ..story.clone() }
+    };
+    let once = pod(&["exit 4", "running", "ready"]);
+    let twice = pod(&["exit 4", "running", "exit 4", "running", "ready"]);
+    assert_eq!(differences(&once, &twice, Pace::Recorded).len(), 1);
+    assert!(differences(&once, &twice, Pace::Another).is_empty());
+    let other = pod(&["exit 4", "running", "exit 1", "running", "ready"]);
+    assert_eq!(differences(&once, &other, Pace::Another).len(), 1);
 }
 
 #[test]
