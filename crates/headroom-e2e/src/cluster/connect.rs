@@ -57,6 +57,8 @@ pub(crate) struct ClusterOptions {
 pub struct Connection {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) client: Client,
+    /// The same without retries: an eviction that is refused (429) would be asked for again, for minutes, in silence.
+    pub(crate) unretried: Client,
     pub(crate) options: ClusterOptions,
     /// The StorageClass of the fixtures.
     pub(crate) class: String,
@@ -84,6 +86,11 @@ impl Connection {
             .build()
             .map_err(|error| failed("start the runtime", &error))?;
         let (client, class) = runtime.block_on(find(&options))?;
+        let unretried = runtime.block_on(async {
+            let mut config = config(&options).await?;
+            config.default_retry = false;
+            make_client(config)
+        })?;
         let is_lab = Profile::of_provisioner(&class.provisioner) == Profile::Lab;
         let profile = options.profile.unwrap_or_else(|| Profile::of_provisioner(&class.provisioner));
         crate::talk(&format!("profile {}, StorageClass {}", profile.name(), class.name));
@@ -97,7 +104,8 @@ impl Connection {
         runtime.block_on(nodes::remove_leftovers(&client))?;
         runtime.block_on(cnpg::remove_leftovers(&client))?;
         let lanes = runtime.block_on(Lanes::mark(&client))?;
-        let connection = Self { runtime, client, options, class, snapshots, profile, is_lab, lanes, writes };
+        let connection =
+            Self { runtime, client, unretried, options, class, snapshots, profile, is_lab, lanes, writes };
         connection.runtime.block_on(operator::remove_leftovers(&connection.client))?;
         install::ensure(&connection)?;
         if let Some(mean) = connection.options.kill_operator_every {
@@ -154,7 +162,7 @@ pub(crate) fn failed(doing: &str, why: &dyn std::fmt::Display) -> WorldError {
 
 async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
     let config = config(options).await?;
-    let client = Client::try_from(config).map_err(|error| failed("make a Kubernetes client", &error))?;
+    let client = make_client(config)?;
     let version = client.apiserver_version().await.map_err(|error| WorldError {
         doing: "reach the cluster".to_owned(),
         why: format!(
@@ -165,6 +173,10 @@ async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
     require_cnpg(&client).await?;
     let class = storage_class(&client, options).await?;
     Ok((client, class))
+}
+
+fn make_client(config: Config) -> Result<Client, WorldError> {
+    Client::try_from(config).map_err(|error| failed("make a Kubernetes client", &error))
 }
 
 /// Gates before writes. Where this process may not have them, scenarios that need one say so.

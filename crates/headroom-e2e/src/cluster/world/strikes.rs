@@ -117,7 +117,8 @@ impl ClusterWorld {
         let node = self.node(who)?;
         let victims = self.instances_on(&node);
         self.cordon(node.clone())?;
-        let drain = nodes::drain(self.pods(), node, victims, self.recorder.clone());
+        let pods = Api::namespaced(self.connection.unretried.clone(), &self.namespace);
+        let drain = nodes::drain(pods, node, victims, self.recorder.clone());
         self.tasks.push(self.connection.runtime.spawn(drain));
         Ok(())
     }
