@@ -76,10 +76,9 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
             "the last shrink was less than seven days ago; the next one begins after {}",
             to_text(*until)
         )),
-        ShrinkReason::Gathers { volume, until } => waits(&format!(
-            "{volume} may shrink in the same pass if it stays as empty until {}",
-            to_text(*until)
-        )),
+        ShrinkReason::Gathers { volume, until } => {
+            waits(&format!("{volume} may share the pass, if it is as empty at {}", to_text(*until)))
+        }
         ShrinkReason::NeedsSurge => waits(NEEDS_SURGE),
         ShrinkReason::NeedsConsent => waits(NEEDS_CONSENT),
         ShrinkReason::PromoteByHand(instance) => waits(&format!(
@@ -127,10 +126,12 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
         ShrinkReason::Copying => does(COPYING),
         ShrinkReason::SwitchingOver(instance) => does(&format!("{instance} becomes primary")),
         ShrinkReason::RemovingInstance => does("the number of instances is restored"),
-        ShrinkReason::TurningBack(why) => {
-            format!("the shrink turns back, {}; claims grow in place", turned(*why))
-        }
+        ShrinkReason::TurningBack(why) => turning_back(*why),
     }
+}
+
+fn turning_back(why: TurnedBack) -> String {
+    format!("the shrink turns back, {}; claims grow in place", turned(why))
 }
 
 /// What a shrink would cost and save.

@@ -96,11 +96,8 @@ fn trigger(marker: &str) -> Option<Trigger> {
     }
     let pod = after("delete Pod ").or(after("kubectl delete pod ")).map(str::to_owned);
     if let Some(pod) = pod {
-        return Some(if text.contains("--force") {
-            Trigger::ForceDeletePod(pod)
-        } else {
-            Trigger::DeletePod(pod)
-        });
+        let forced = text.contains("--force");
+        return Some(if forced { Trigger::ForceDeletePod(pod) } else { Trigger::DeletePod(pod) });
     }
     if let Some(claim) = after("kubectl delete pvc ") {
         return Some(Trigger::DeleteClaim(claim.to_owned()));
@@ -115,8 +112,8 @@ fn trigger(marker: &str) -> Option<Trigger> {
         return Some(Trigger::Promote(instance.to_owned()));
     }
     if let Some(rest) = text.strip_prefix("annotate Pod ") {
-        let (pod, mark) = rest.split_once(' ')?;
-        return (mark == format!("{UNRECOVERABLE}=true")).then(|| Trigger::Condemn(pod.to_owned()));
+        let pod = rest.strip_suffix("=true")?.strip_suffix(UNRECOVERABLE)?;
+        return Some(Trigger::Condemn(pod.trim().to_owned()));
     }
     if text.starts_with("kubectl drain ") {
         return Some(Trigger::Drain);
