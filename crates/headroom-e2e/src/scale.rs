@@ -152,7 +152,7 @@ fn sizes(scenario: &Scenario) -> Vec<Bytes> {
     }
     for expected in &scenario.expect.storage {
         match expected {
-            Storage::EveryClaimRequests(_, size) => all.push(*size),
+            Storage::EveryClaimRequests(_, size) | Storage::BornWith(_, size) => all.push(*size),
             Storage::EveryClaimBetween(_, least, most) | Storage::NeverOutside(_, least, most) => {
                 all.extend([*least, *most]);
             }

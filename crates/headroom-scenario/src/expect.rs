@@ -65,6 +65,8 @@ pub enum Storage {
     EveryClaimBetween(VolumeName, Bytes, Bytes),
     /// No claim of the volume ever requested less than the first or more than the second.
     NeverOutside(VolumeName, Bytes, Bytes),
+    /// Every claim of the volume that was made after the fixture was ready requested at least this from its first moment.
+    BornWith(VolumeName, Bytes),
     /// At the end the primary's file system of the volume has at least this percent free.
     FreeAtLeast(VolumeName, u8),
 }

@@ -1,9 +1,14 @@
 //! Class 2: sizes of claims and room in file systems.
 
+use std::collections::BTreeSet;
+
 use headroom_core::{Bytes, names::VolumeName};
 
 use super::{Assertion, Case, Class, assertion, require};
-use crate::{expect::Storage, trace::ClaimState};
+use crate::{
+    expect::Storage,
+    trace::{ClaimState, Entry},
+};
 
 pub(super) fn check(what: &Storage, case: &Case<'_>) -> Assertion {
     let (text, found) = match what {
@@ -18,6 +23,10 @@ pub(super) fn check(what: &Storage, case: &Case<'_>) -> Assertion {
         Storage::NeverOutside(volume, least, most) => (
             format!("no {volume} claim ever requested less than {least} or more than {most}"),
             never_outside(case, volume, *least, *most),
+        ),
+        Storage::BornWith(volume, least) => (
+            format!("every new {volume} claim requested at least {least} from its first moment"),
+            born_with(case, volume, *least),
         ),
         Storage::FreeAtLeast(volume, percent) => (
             format!("at least {percent} % of {volume} is free at the end"),
@@ -62,6 +71,21 @@ fn never_outside(case: &Case<'_>, volume: &VolumeName, least: Bytes, most: Bytes
         Some(claim) => Err(told(claim)),
         None => Ok(()),
     }
+}
+
+fn born_with(case: &Case<'_>, volume: &VolumeName, least: Bytes) -> Result<(), String> {
+    let after = case.trace.after_ready();
+    let before = case.trace.entries.len().saturating_sub(after.len());
+    let claims = |entries: &'_ [Entry]| -> Vec<ClaimState> {
+        let all = entries.iter().filter_map(|entry| entry.what.claim());
+        all.filter(|claim| claim.volume == *volume).cloned().collect()
+    };
+    let mut known: BTreeSet<String> =
+        claims(case.trace.entries.get(..before).unwrap_or(&[])).into_iter().map(|claim| claim.uid).collect();
+    let new: Vec<ClaimState> =
+        claims(after).into_iter().filter(|claim| known.insert(claim.uid.clone())).collect();
+    require(!new.is_empty(), || "there is no new one".to_owned())?;
+    new.iter().find(|claim| claim.requested < least).map_or(Ok(()), |claim| Err(told(claim)))
 }
 
 fn free_at_least(case: &Case<'_>, volume: &VolumeName, percent: u8) -> Result<(), String> {

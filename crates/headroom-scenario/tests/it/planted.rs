@@ -5,8 +5,8 @@ use std::time::Duration;
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
     Strike, Trace, What,
-    expect::{Control, Data, Functional, all},
-    trace::{BackupState, PodState, VolumeState, Written},
+    expect::{Control, Data, Functional, Storage, all},
+    trace::{BackupState, ClaimState, PodState, VolumeState, Written},
 };
 
 use crate::grown::{self, AFTER, BEFORE};
@@ -291,6 +291,25 @@ fn an_event_that_never_came_is_found() {
     assert!(missing[0].starts_with("an Event Repairing"), "{missing:?}");
     grown::insert(&mut trace, 108_000, grown::event("Repairing"));
     assert_eq!(grown::failing(&scenario, &trace), Vec::<String>::new());
+}
+
+#[test]
+fn a_claim_that_is_born_too_small_is_found() {
+    let mut scenario = grown::scenario();
+    scenario.expect.storage = all([Storage::BornWith(VolumeName::Data, AFTER)]);
+    let born = |with: Option<Bytes>| {
+        let mut trace = grown::trace();
+        if let Some(size) = with {
+            let What::Claim(claim) = grown::claim("pg-2", size, size) else { panic!("a claim") };
+            let anew = ClaimState { uid: "uid of another".to_owned(), ..claim };
+            grown::insert(&mut trace, 90_100, What::Claim(anew));
+        }
+        let failing = grown::failing(&scenario, &trace);
+        failing.iter().any(|text| text.starts_with("every new data claim"))
+    };
+    assert!(born(None), "none was made");
+    assert!(born(Some(BEFORE)));
+    assert!(!born(Some(AFTER)));
 }
 
 #[test]
