@@ -27,7 +27,7 @@ use crate::{
 const QUEUE: usize = 256;
 /// The longest that a call may take.
 const LIMIT: Duration = Duration::from_secs(5);
-/// The same words about the same Cluster are not said again for this long.
+/// The same words about the same object, by its uid, are not said again for this long.
 const REPEAT: Duration = Duration::from_mins(10);
 /// How many words are remembered for that.
 const REMEMBERED: usize = 4096;
@@ -55,18 +55,18 @@ struct Reporter {
     client: Client,
     known: Shared,
     instance: String,
-    said: BTreeMap<(ClusterKey, String), Instant>,
+    said: BTreeMap<(String, String), Instant>,
 }
 
 impl Reporter {
     async fn run(mut self, mut notes: mpsc::Receiver<Note>) {
         while let Some(note) = notes.recv().await {
             let text = words(&note.what);
-            if self.said_lately(&note.key, &text.message) {
-                continue;
-            }
             let about = about(&note.what, &subjects(&note.key, &self.known.lock()));
             for (regarding, related) in about {
+                if self.said_lately(regarding["uid"].as_str().unwrap_or_default(), &text.message) {
+                    continue;
+                }
                 let body =
                     event(&note.key, &text, &regarding, related.as_ref(), &self.instance, Timestamp::now());
                 let uri = format!(
@@ -89,7 +89,7 @@ impl Reporter {
         }
     }
 
-    fn said_lately(&mut self, key: &ClusterKey, message: &str) -> bool {
+    fn said_lately(&mut self, uid: &str, message: &str) -> bool {
         let now = Instant::now();
         if self.said.len() >= REMEMBERED {
             self.said.retain(|_, at| now.duration_since(*at) < REPEAT);
@@ -97,7 +97,7 @@ impl Reporter {
         if self.said.len() >= REMEMBERED {
             self.said.clear();
         }
-        let before = self.said.insert((key.clone(), message.to_owned()), now);
+        let before = self.said.insert((uid.to_owned(), message.to_owned()), now);
         before.is_some_and(|at| now.duration_since(at) < REPEAT)
     }
 }

@@ -103,6 +103,18 @@ async fn a_slow_api_server_costs_notes_not_memory() {
 }
 
 #[tokio::test]
+async fn of_a_cluster_that_is_made_anew_everything_is_told_again() {
+    let (service, _handle) =
+        tower_test::mock::pair::<http::Request<kube::client::Body>, http::Response<kube::client::Body>>();
+    let client = Client::new(service, "default");
+    let mut reporter =
+        Reporter { client, known: Shared::new(), instance: "me".to_owned(), said: BTreeMap::new() };
+    let said = [("u", "a"), ("u", "a"), ("u", "b"), ("v", "a")];
+    let lately: Vec<bool> = said.iter().map(|(uid, words)| reporter.said_lately(uid, words)).collect();
+    assert_eq!(lately, [false, true, false, false]);
+}
+
+#[tokio::test]
 async fn the_same_words_are_said_once() {
     let (service, mut handle) =
         tower_test::mock::pair::<http::Request<kube::client::Body>, http::Response<kube::client::Body>>();
