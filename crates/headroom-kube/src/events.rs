@@ -64,7 +64,8 @@ impl Reporter {
             let text = words(&note.what);
             let about = about(&note.what, &subjects(&note.key, &self.known.lock()));
             for (regarding, related) in about {
-                if self.said_lately(regarding["uid"].as_str().unwrap_or_default(), &text.message) {
+                let uid = regarding.get("uid").and_then(Value::as_str).unwrap_or_default();
+                if self.said_lately(uid, &text.message) {
                     continue;
                 }
                 let body =
