@@ -45,11 +45,10 @@ pub(in crate::catalogue) fn tablespace(topology: Topology) -> Cell {
 
 /// Data and a tablespace are too large at the same time: one pass makes each instance anew once.
 pub(in crate::catalogue) fn two(topology: Topology) -> Cell {
-    let mut script = vec![
-        Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }),
-        until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth),
-    ];
-    script.extend(large());
+    let mut script = large();
+    // Both claims at the same time, so that all is known of one when the other is due.
+    script.insert(2, Step::Do(Act::PatchClaim { who: Who::Primary, volume: idx(), to: GI_4 }));
+    script.insert(3, until(Fact::EveryClaimHas(idx(), GI_4), Wait::Growth));
     script.extend([
         begun(),
         until(Fact::IntentRecorded { volume: idx(), cause: Cause::Shrink }, Wait::Shrink),
