@@ -274,7 +274,7 @@ impl Explorer<'_> {
                 unlawful(self.scenario, &world, &run)
             } else {
                 let mut what = complaints(self.scenario, &world, &run);
-                let compared = Compared::of(self.scenario, world.lags(), &faults);
+                let compared = Compared::of(self.scenario, &world, &faults);
                 what.extend(compared.differences(&summary, &undisturbed));
                 what
             };
@@ -310,14 +310,13 @@ pub(crate) enum Compared {
 }
 
 impl Compared {
-    /// With `slow` watches, or with one that lags, and after a request that is waited for in vain, things are seen later.
-    pub(crate) fn of(scenario: &Scenario, slow: bool, faults: &[Fault]) -> Self {
-        let late = [Fault::WatchesLag, Fault::RequestLost, Fault::ReplyLost];
+    /// With slow watches, or with one that lags, and after a request that is waited for in vain, things are seen later.
+    pub(crate) fn of(scenario: &Scenario, world: &SimWorld, faults: &[Fault]) -> Self {
+        let delays = [Fault::WatchesLag, Fault::RequestLost, Fault::ReplyLost];
+        let late = || world.lags() || faults.iter().any(|fault| delays.contains(fault));
         if leaps(scenario, faults) {
             Self::InNothing
-        } else if scenario.rests_on_pace.is_some()
-            && (slow || faults.iter().any(|fault| late.contains(fault)))
-        {
+        } else if scenario.rests_on_pace.is_some() && late() {
             Self::ButForSizes
         } else {
             Self::Wholly

@@ -130,10 +130,6 @@ pub(super) fn text(reason: &ShrinkReason, report: Option<&VolumeReport>) -> Stri
     }
 }
 
-fn turning_back(why: TurnedBack) -> String {
-    format!("the shrink turns back, {}; claims grow in place", turned(why))
-}
-
 /// What a shrink would cost and save.
 pub(super) fn plan(to: Bytes, copies: u32, bytes: Bytes, minutes: u32, saving: Bytes) -> String {
     format!(
@@ -169,8 +165,8 @@ fn unhealthy(why: &Unhealthy) -> String {
     }
 }
 
-const fn turned(why: TurnedBack) -> &'static str {
-    match why {
+fn turning_back(why: TurnedBack) -> String {
+    let why = match why {
         TurnedBack::Emergency => "because a volume is in emergency",
         TurnedBack::TooSmall => {
             "because so much is used by now that smaller claims do not hold it or save too little"
@@ -178,5 +174,6 @@ const fn turned(why: TurnedBack) -> &'static str {
         TurnedBack::SpecChanged => "because the DynamicStorage asks for it",
         TurnedBack::Released => "because the DynamicStorage is being deleted",
         TurnedBack::External => "because somebody else raised a claim",
-    }
+    };
+    format!("the shrink turns back, {why}; claims grow in place")
 }

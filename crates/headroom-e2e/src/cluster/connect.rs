@@ -85,12 +85,8 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|error| failed("start the runtime", &error))?;
-        let (client, class) = runtime.block_on(find(&options))?;
-        let unretried = runtime.block_on(async {
-            let mut config = config(&options).await?;
-            config.default_retry = false;
-            make_client(config)
-        })?;
+        let (client, unretried) = runtime.block_on(clients(&options))?;
+        let class = runtime.block_on(find(&client, &options))?;
         let is_lab = Profile::of_provisioner(&class.provisioner) == Profile::Lab;
         let profile = options.profile.unwrap_or_else(|| Profile::of_provisioner(&class.provisioner));
         crate::talk(&format!("profile {}, StorageClass {}", profile.name(), class.name));
@@ -160,9 +156,17 @@ pub(crate) fn failed(doing: &str, why: &dyn std::fmt::Display) -> WorldError {
     WorldError { doing: doing.to_owned(), why: message.trim_start_matches("ApiError: ").to_owned() }
 }
 
-async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
-    let config = config(options).await?;
-    let client = make_client(config)?;
+/// A client, and one without retries.
+async fn clients(options: &ClusterOptions) -> Result<(Client, Client), WorldError> {
+    let mut config = config(options).await?;
+    let make = |config| Client::try_from(config).map_err(|error| failed("make a Kubernetes client", &error));
+    // Within the runtime that drives them.
+    let client = make(config.clone())?;
+    config.default_retry = false;
+    Ok((client, make(config)?))
+}
+
+async fn find(client: &Client, options: &ClusterOptions) -> Result<Class, WorldError> {
     let version = client.apiserver_version().await.map_err(|error| WorldError {
         doing: "reach the cluster".to_owned(),
         why: format!(
@@ -170,13 +174,8 @@ async fn find(options: &ClusterOptions) -> Result<(Client, Class), WorldError> {
         ),
     })?;
     crate::talk(&format!("cluster: Kubernetes {}", version.git_version));
-    require_cnpg(&client).await?;
-    let class = storage_class(&client, options).await?;
-    Ok((client, class))
-}
-
-fn make_client(config: Config) -> Result<Client, WorldError> {
-    Client::try_from(config).map_err(|error| failed("make a Kubernetes client", &error))
+    require_cnpg(client).await?;
+    storage_class(client, options).await
 }
 
 /// Gates before writes. Where this process may not have them, scenarios that need one say so.

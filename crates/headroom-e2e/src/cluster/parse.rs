@@ -32,10 +32,11 @@ fn terminating(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()
 }
 
-fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
-    let conditions = object.pointer("/status/conditions")?.as_array()?;
-    let found = conditions.iter().find(|condition| text(condition, "/type") == Some(kind))?;
-    text(found, "/status")
+/// Whether a condition is True.
+fn is_true(object: &Value, kind: &str) -> bool {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let found = conditions.into_iter().flatten().find(|condition| text(condition, "/type") == Some(kind));
+    found.and_then(|condition| text(condition, "/status")) == Some("True")
 }
 
 /// Which claim this is, by CNPG's labels; `None` for claims of others.
@@ -147,10 +148,6 @@ pub(crate) fn cluster(object: &Value) -> ClusterState {
             .unwrap_or_default()
             .to_owned(),
     }
-}
-
-fn is_true(object: &Value, kind: &str) -> bool {
-    condition(object, kind) == Some("True")
 }
 
 /// The DynamicStorage's status.

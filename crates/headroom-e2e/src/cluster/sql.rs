@@ -249,7 +249,7 @@ impl Server<'_> {
         }
     }
 
-    /// Has a segment archived until the archiver's last attempt has `failed`, or has not. Only a whole segment is archived,
+    /// Has a segment archived until the archiver's last attempt has failed, or has not (`failed_last`). Only a whole segment is archived,
     /// and one that the instance manager got before it knew of the Cluster's change tells nothing.
     pub(crate) async fn archive_until(&self, failed_last: bool, limit: Duration) -> Result<(), WorldError> {
         let asked = "select coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) \

@@ -52,8 +52,13 @@ fn statuses<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a StorageState> {
     case.trace.entries.iter().filter_map(|entry| entry.what.storage())
 }
 
-fn enough(case: &Case<'_>, wanted: &str, least: usize) -> Result<(), String> {
+/// How many Events with this reason were seen.
+pub(super) fn events(case: &Case<'_>, wanted: &str) -> usize {
     let is = |what: &What| matches!(what, What::Event { reason, .. } if reason == wanted);
-    let seen = case.trace.entries.iter().filter(|entry| is(&entry.what)).count();
+    case.trace.entries.iter().filter(|entry| is(&entry.what)).count()
+}
+
+fn enough(case: &Case<'_>, wanted: &str, least: usize) -> Result<(), String> {
+    let seen = events(case, wanted);
     require(seen >= least, || format!("{seen} Events {wanted} for {least} actions"))
 }

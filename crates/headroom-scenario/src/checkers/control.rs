@@ -8,7 +8,7 @@ use headroom_core::{
     report::State,
 };
 
-use super::{Assertion, Case, Class, assertion, require};
+use super::{Assertion, Case, Class, announced, assertion, require};
 use crate::{
     Fact, What,
     evaluate::{holds, silent},
@@ -73,7 +73,7 @@ pub(super) fn check(expected: &Control, case: &Case<'_>) -> Assertion {
         Control::InstancesReplaced(wanted) => replaced_between(case, *wanted, *wanted),
         Control::InstancesReplacedBetween(least, most) => replaced_between(case, *least, *most),
         Control::EventSeen(reason) => {
-            let seen = event_seen(case, reason);
+            let seen = announced::events(case, reason) > 0;
             (format!("an Event {reason} was published"), require(seen, || "none".to_owned()))
         }
         Control::EndsAs(volume, state, reason) => {
@@ -115,11 +115,6 @@ fn ledger_entries(case: &Case<'_>, volume: &VolumeName, of: Cause, wanted: u32) 
     let Some(shown) = shown(case, volume) else { return Err("no status".to_owned()) };
     let seen = shown.ledger.iter().filter(|(cause, _, _)| *cause == of).count();
     require(u32::try_from(seen) == Ok(wanted), || seen.to_string())
-}
-
-fn event_seen(case: &Case<'_>, wanted: &str) -> bool {
-    let mut entries = case.trace.entries.iter();
-    entries.any(|entry| matches!(&entry.what, What::Event { reason, .. } if reason == wanted))
 }
 
 fn ends_as(case: &Case<'_>, volume: &VolumeName, state: State, reason: &str) -> Result<(), String> {

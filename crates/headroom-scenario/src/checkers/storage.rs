@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use headroom_core::{Bytes, names::VolumeName};
 
 use super::{Assertion, Case, Class, assertion, require};
-use crate::{
-    expect::Storage,
-    trace::{ClaimState, Entry},
-};
+use crate::{expect::Storage, trace::ClaimState};
 
 pub(super) fn check(what: &Storage, case: &Case<'_>) -> Assertion {
     let (text, found) = match what {
@@ -74,16 +71,13 @@ fn never_outside(case: &Case<'_>, volume: &VolumeName, least: Bytes, most: Bytes
 }
 
 fn born_with(case: &Case<'_>, volume: &VolumeName, least: Bytes) -> Result<(), String> {
-    let after = case.trace.after_ready();
-    let before = case.trace.entries.len().saturating_sub(after.len());
-    let claims = |entries: &'_ [Entry]| -> Vec<ClaimState> {
-        let all = entries.iter().filter_map(|entry| entry.what.claim());
-        all.filter(|claim| claim.volume == *volume).cloned().collect()
-    };
-    let mut known: BTreeSet<String> =
-        claims(case.trace.entries.get(..before).unwrap_or(&[])).into_iter().map(|claim| claim.uid).collect();
-    let new: Vec<ClaimState> =
-        claims(after).into_iter().filter(|claim| known.insert(claim.uid.clone())).collect();
+    let entries = &case.trace.entries;
+    let ready = entries.len().saturating_sub(case.trace.after_ready().len());
+    let mut known = BTreeSet::new();
+    let claims = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, entry.what.claim()?)));
+    let of_volume = claims.filter(|(_, claim)| claim.volume == *volume);
+    let first = of_volume.filter(|(_, claim)| known.insert(&claim.uid));
+    let new: Vec<&ClaimState> = first.filter(|(at, _)| *at >= ready).map(|(_, claim)| claim).collect();
     require(!new.is_empty(), || "there is no new one".to_owned())?;
     new.iter().find(|claim| claim.requested < least).map_or(Ok(()), |claim| Err(told(claim)))
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
-    Act, Cell, Scenario, Topology, Trace, View, Wait, What, catalogue,
-    checkers::{self, Assertion, Case},
+    Act, Cell, Scenario, Topology, Trace, Wait, What, catalogue,
+    checkers::{self, Assertion},
     expect::{Control, Data, Expect, Functional, Storage, Timing, all},
+    run::case,
     trace::{ClaimState, ClusterState, Conditions, PodState, StorageState, VolumeState, Written},
 };
 
@@ -209,7 +210,7 @@ pub(crate) fn limit(_: Wait) -> Duration {
 }
 
 pub(crate) fn judge(scenario: &Scenario, trace: &Trace) -> Vec<Assertion> {
-    checkers::judge(&Case { scenario, trace, end: View::of(trace), quiet: QUIET, limit: &limit, mute: false })
+    checkers::judge(&case(scenario, trace, QUIET, &limit))
 }
 
 /// The texts of what did not hold.

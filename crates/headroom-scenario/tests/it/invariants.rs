@@ -2,23 +2,16 @@
 
 use headroom_core::{Bytes, ledger::Cause, names::VolumeName, report::State};
 use headroom_scenario::{
-    Act, Scenario, Trace, View, What, Who,
-    checkers::{self, Case, Invariant},
+    Act, Scenario, Trace, What, Who,
+    checkers::{self, Invariant},
+    run::case,
     trace::{ClaimState, Conditions, PodState, StorageState, VolumeState, Written},
 };
 
 use crate::grown::{self, AFTER, BEFORE};
 
 fn verdict(invariant: Invariant, scenario: &Scenario, trace: &Trace) -> checkers::Assertion {
-    let case = Case {
-        scenario,
-        trace,
-        end: View::of(trace),
-        quiet: grown::QUIET,
-        limit: &grown::limit,
-        mute: false,
-    };
-    invariant.check(&case)
+    invariant.check(&case(scenario, trace, grown::QUIET, &grown::limit))
 }
 
 #[track_caller]

@@ -84,7 +84,7 @@ fn compared(scenario: &Scenario, seed: u64, plan: &Plan, undisturbed: &Whole) ->
         wrong.extend(unlawful(scenario, &disturbed.world, &disturbed.as_run()));
     } else {
         wrong.extend(complaints(scenario, &disturbed.world, &disturbed.as_run()));
-        let compared = Compared::of(scenario, plan.conditions.slow_watches, &faults);
+        let compared = Compared::of(scenario, &disturbed.world, &faults);
         let expected = Summary::of(undisturbed.world.trace());
         wrong.extend(compared.differences(&Summary::of(disturbed.world.trace()), &expected));
     }

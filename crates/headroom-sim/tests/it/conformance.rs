@@ -91,13 +91,11 @@ fn differences(recorded: &Story, model: &Story, pace: Pace) -> Vec<String> {
 fn pods(story: &Story, pace: Pace) -> String {
     let mut pods = story.pods.clone();
     for told in pods.values_mut().filter(|_| pace == Pace::Another) {
-        let mut at = 2;
-        while let Some([exit, running]) = told.get(at..at + 2) {
-            if exit.starts_with("exit ") && told.get(at - 2..at) == Some(&[exit.clone(), running.clone()]) {
-                told.drain(at..at + 2);
-            } else {
-                at += 1;
-            }
+        for word in std::mem::take(told) {
+            told.push(word);
+            let again = matches!(&told[..], [.., exit, running, other, next]
+                if exit.starts_with("exit ") && (exit, running) == (other, next));
+            told.truncate(told.len() - if again { 2 } else { 0 });
         }
     }
     format!("{pods:?}")

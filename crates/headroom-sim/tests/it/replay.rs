@@ -111,9 +111,8 @@ fn trigger(marker: &str) -> Option<Trigger> {
     if let Some(instance) = after("kubectl cnpg promote pg ") {
         return Some(Trigger::Promote(instance.to_owned()));
     }
-    if let Some(rest) = text.strip_prefix("annotate Pod ") {
-        let pod = rest.strip_suffix("=true")?.strip_suffix(UNRECOVERABLE)?;
-        return Some(Trigger::Condemn(pod.trim().to_owned()));
+    if let Some(pod) = after("annotate Pod ") {
+        return text.ends_with(&format!(" {UNRECOVERABLE}=true")).then(|| Trigger::Condemn(pod.to_owned()));
     }
     if text.starts_with("kubectl drain ") {
         return Some(Trigger::Drain);

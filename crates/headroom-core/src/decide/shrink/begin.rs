@@ -44,7 +44,7 @@ pub(super) fn begin(scene: &Scene<'_>, record: &mut Record, numbers: &mut Number
     if ready.is_empty() {
         return passed;
     }
-    let held = if let Some(held) = gathers(scene, record, &ready, &mut passed.edges) {
+    let held = if let Some(held) = gathers(scene, record, &ready) {
         held
     } else if acts(scene) {
         match guard::ready(scene, &ready, Step::Begin, &mut passed.edges) {
@@ -109,13 +109,8 @@ fn alone(
 }
 
 /// The volume that is due so soon that the others wait for it. Nobody waits longer than an hour: one that swings would
-/// keep the others waiting for ever.
-fn gathers(
-    scene: &Scene<'_>,
-    record: &Record,
-    ready: &[&VolumeName],
-    edges: &mut Vec<Timestamp>,
-) -> Option<Reason> {
+/// keep the others waiting for ever. When it is due is looked at again anyway ([`super::offer::look`]).
+fn gathers(scene: &Scene<'_>, record: &Record, ready: &[&VolumeName]) -> Option<Reason> {
     let due = |name: &VolumeName| scene.decided.get(name)?.look.due;
     let latest = ready.iter().filter_map(|name| due(name)).min()?.plus(GATHERS);
     let others = scene.decided.keys().filter_map(|name| Some((due(name)?, name)));
@@ -123,7 +118,6 @@ fn gathers(
     // What one that cannot take part says of itself is no edge of this shrink.
     let mut joins = soon.filter(|(_, name)| alone(scene, record, name, &mut Vec::new()).is_none());
     let (until, volume) = joins.next()?;
-    edges.push(until);
     Some(Reason::Shrink(ShrinkReason::Gathers { volume: volume.clone(), until }))
 }
 
